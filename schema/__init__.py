@@ -1,0 +1,1 @@
+"""The contract in Strawberry: scalars, types, problems, query, mutation. Translates; decides nothing."""

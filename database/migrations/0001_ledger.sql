@@ -292,12 +292,14 @@ CREATE TABLE settlement_differences (
     FOREIGN KEY (institution_id, business_date) REFERENCES settlement_days (institution_id, business_date)
 );
 
--- The months that a person owes in one insurance and has not paid. "Owed" ends at no month while the
--- enrolment goes on: whoever reads this cuts it to the years that it asks for.
+-- The months that a person owes in one insurance and pooling area and has not paid. "Owed" ends at no month
+-- while the enrolment goes on: whoever reads this cuts it to the years that it asks for. A run of months
+-- never spans two pooling areas, since each has its own schedule.
 CREATE VIEW unpaid_months AS
 SELECT
     e.payer_id,
     e.insurance,
+    e.pooling_area,
     range_agg(e.months) - coalesce(
         (
             SELECT range_agg(c.months)
@@ -307,7 +309,7 @@ SELECT
         '{}'::int4multirange
     ) AS months
 FROM enrolments AS e
-GROUP BY e.payer_id, e.insurance;
+GROUP BY e.payer_id, e.insurance, e.pooling_area;
 
 INSERT INTO pooling_areas (code, name, province_code) VALUES
 ('360000', '江西省', NULL),

@@ -138,6 +138,8 @@ CREATE FUNCTION submit_payment(
 LANGUAGE plpgsql AS $$
 DECLARE
     result payment_outcome;
+    payment payments;
+    receipt receipts;
     quote quotes;
     bill bills;
     v_payer_id bigint;
@@ -161,7 +163,7 @@ BEGIN
     END IF;
     PERFORM lock_settlement_day(p_institution_id, p_business_date, FALSE);
 
-    SELECT * INTO result.payment FROM payments AS p
+    SELECT * INTO payment FROM payments AS p
     WHERE p.institution_id = p_institution_id AND p.bank_reference = p_bank_reference;
     IF NOT FOUND THEN
         IF v_payer_id IS NULL THEN
@@ -223,37 +225,40 @@ BEGIN
             v_insurance, v_pooling_area, v_months, p_amount, p_collected_at, p_branch, p_teller, p_business_date
         )
         ON CONFLICT (institution_id, bank_reference) DO NOTHING
-        RETURNING * INTO result.payment;
+        RETURNING * INTO payment;
         IF FOUND THEN
             INSERT INTO receipts (payment_id, number, verification_code)
             VALUES (
-                (result.payment).id,
-                to_char(p_business_date, 'YYYYMMDD') || lpad((result.payment).id::text, 10, '0'),
+                payment.id,
+                to_char(p_business_date, 'YYYYMMDD') || lpad(payment.id::text, 10, '0'),
                 p_verification_code
             )
-            RETURNING * INTO result.receipt;
+            RETURNING * INTO receipt;
             INSERT INTO contributions (payer_id, insurance, months, amount, paid_on, payment_id)
-            VALUES (v_payer_id, v_insurance, v_months, p_amount, p_business_date, (result.payment).id);
+            VALUES (v_payer_id, v_insurance, v_months, p_amount, p_business_date, payment.id);
             PERFORM compare_reference(p_institution_id, p_business_date, p_bank_reference);
             result.outcome := 'ACCEPTED';
+            result.payment := payment;
+            result.receipt := receipt;
             RETURN result;
         END IF;
         -- Another payable took the reference between our look and our insert.
-        SELECT * INTO result.payment FROM payments AS p
+        SELECT * INTO payment FROM payments AS p
         WHERE p.institution_id = p_institution_id AND p.bank_reference = p_bank_reference;
     END IF;
 
     IF
-        (result.payment).quote_id IS NOT DISTINCT FROM p_quote_id
-        AND (result.payment).bill_id IS NOT DISTINCT FROM p_bill_id
-        AND (result.payment).amount = p_amount
-        AND (result.payment).collected_at = p_collected_at
+        payment.quote_id IS NOT DISTINCT FROM p_quote_id
+        AND payment.bill_id IS NOT DISTINCT FROM p_bill_id
+        AND payment.amount = p_amount
+        AND payment.collected_at = p_collected_at
     THEN
+        SELECT * INTO receipt FROM receipts AS r WHERE r.payment_id = payment.id;
         result.outcome := 'REPLAYED';
-        SELECT * INTO result.receipt FROM receipts AS r WHERE r.payment_id = (result.payment).id;
+        result.payment := payment;
+        result.receipt := receipt;
     ELSE
         result.outcome := 'BANK_REFERENCE_REUSED';
-        result.payment := NULL;
     END IF;
     RETURN result;
 END
@@ -266,37 +271,41 @@ CREATE FUNCTION reverse_payment(
 LANGUAGE plpgsql AS $$
 DECLARE
     result payment_outcome;
+    payment payments;
+    receipt receipts;
 BEGIN
-    SELECT * INTO result.payment FROM payments AS p
+    SELECT * INTO payment FROM payments AS p
     WHERE p.institution_id = p_institution_id AND p.bank_reference = p_bank_reference;
     IF NOT FOUND THEN
         result.outcome := 'PAYMENT_NOT_FOUND';
         RETURN result;
     END IF;
-    PERFORM pg_advisory_xact_lock((result.payment).payer_id);
-    PERFORM lock_settlement_day(p_institution_id, (result.payment).business_date, FALSE);
-    SELECT * INTO result.payment FROM payments AS p WHERE p.id = (result.payment).id FOR UPDATE;
+    PERFORM pg_advisory_xact_lock(payment.payer_id);
+    PERFORM lock_settlement_day(p_institution_id, payment.business_date, FALSE);
+    SELECT * INTO payment FROM payments AS p WHERE p.id = payment.id FOR UPDATE;
 
-    IF (result.payment).reversed_at IS NOT NULL THEN
+    IF payment.reversed_at IS NOT NULL THEN
         result.outcome := 'REPLAYED';
-    ELSIF (result.payment).refunded_at IS NOT NULL OR (result.payment).business_date <> p_business_date THEN
+    ELSIF payment.refunded_at IS NOT NULL OR payment.business_date <> p_business_date THEN
         result.outcome := 'PAYMENT_NOT_REVERSIBLE';
         result.status := CASE
-            WHEN (result.payment).refunded_at IS NOT NULL THEN 'REFUNDED'
-            WHEN (result.payment).posted_at IS NOT NULL THEN 'POSTED'
+            WHEN payment.refunded_at IS NOT NULL THEN 'REFUNDED'
+            WHEN payment.posted_at IS NOT NULL THEN 'POSTED'
             ELSE 'ACCEPTED'
         END;
         RETURN result;
     ELSE
         UPDATE payments AS p
         SET reversed_at = now(), reversed_by = p_client_id, reversal_reason = p_reason
-        WHERE p.id = (result.payment).id
-        RETURNING * INTO result.payment;
-        UPDATE contributions AS c SET standing = FALSE WHERE c.payment_id = (result.payment).id;
-        PERFORM compare_reference(p_institution_id, (result.payment).business_date, p_bank_reference);
+        WHERE p.id = payment.id
+        RETURNING * INTO payment;
+        UPDATE contributions AS c SET standing = FALSE WHERE c.payment_id = payment.id;
+        PERFORM compare_reference(p_institution_id, payment.business_date, p_bank_reference);
         result.outcome := 'REVERSED';
     END IF;
-    SELECT * INTO result.receipt FROM receipts AS r WHERE r.payment_id = (result.payment).id;
+    SELECT * INTO receipt FROM receipts AS r WHERE r.payment_id = payment.id;
+    result.payment := payment;
+    result.receipt := receipt;
     RETURN result;
 END
 $$;
@@ -318,7 +327,9 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(p_payer_id);
     PERFORM 1 FROM unpaid_months AS u
-    WHERE u.payer_id = p_payer_id AND u.insurance = p_insurance AND u.months @> p_months;
+    WHERE
+        u.payer_id = p_payer_id AND u.insurance = p_insurance AND u.pooling_area = p_pooling_area
+        AND u.months @> p_months;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;

@@ -1,0 +1,1 @@
+"""Thin edges between HTTP and what runs: no rules."""

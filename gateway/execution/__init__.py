@@ -1,0 +1,1 @@
+"""How an operation runs. Knows Strawberry and graphql-core, and nothing of contributions."""

@@ -1,0 +1,125 @@
+"""The keys that sign access tokens: ES256 (RFC 7518), in the database, so that every process has the same.
+
+The private half is sealed by the vault, bound to the key's id. One key signs; retired ones stay published
+until no token that they signed can be alive.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+import asyncpg
+import orjson
+from joserfc.jwk import ECKey, KeySet, KeySetSerialization
+
+from database.vault import Vault
+
+ALGORITHM: Final = "ES256"
+
+# A process signs with a retired key until it looks again, and that key's last token lives ten minutes more:
+# an hour is several times their sum.
+_RETIRED_KEYS_PUBLISHED_SECONDS: Final = 3600
+
+# How soon a process signs with another process's new key, and drops a retired one.
+_LOOK_AGAIN_SECONDS: Final = 300
+
+# Made-up key ids cost the sender nothing; they make a process read the table no oftener than this. A new key
+# may be unknown to another process for as long, and no longer.
+_UNKNOWN_KEY_SECONDS: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeys:
+    """What the table holds: the public keys that verify, and the one private key that signs."""
+
+    published: KeySet
+    signing: ECKey = field(repr=False)
+
+    def find(self, key_id: str) -> ECKey | None:
+        """Find a published key by its id."""
+        for key in self.published.keys:
+            if key.kid == key_id and isinstance(key, ECKey):
+                return key
+        return None
+
+
+async def ensure_signing_key(connection: asyncpg.Connection, vault: Vault) -> str:
+    """Make a signing key if none is current, and return the current one's id (RFC 7638 thumbprint).
+
+    Processes may race: the unique index signing_keys_current lets one through, and all return its key.
+    """
+    current = "SELECT id FROM signing_keys WHERE algorithm = $1 AND retired_at IS NULL"
+    key_id = await connection.fetchval(current, ALGORITHM)
+    while key_id is None:
+        key = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
+        key_id = key.thumbprint()
+        await connection.execute(
+            """
+            INSERT INTO signing_keys (id, algorithm, public_jwk, sealed_private_key, data_key_id)
+            VALUES ($1, $2, $3::text::jsonb, $4, $5)
+            ON CONFLICT (algorithm) WHERE retired_at IS NULL DO NOTHING
+            """,
+            key_id,
+            ALGORITHM,
+            orjson.dumps(key.as_dict(private=False)).decode(),
+            vault.seal(orjson.dumps(key.as_dict(private=True)), key_id.encode()),
+            vault.identity_key_id,
+        )
+        # Ours or another process's; none, if that one has been retired in between.
+        key_id = await connection.fetchval(current, ALGORITHM)
+    return str(key_id)
+
+
+async def load_signing_keys(connection: asyncpg.Connection, vault: Vault) -> SigningKeys:
+    """Read the keys: the current one with its private half, and the public half of those retired lately.
+
+    Raises LookupError when no key is current.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT
+            id, public_jwk::text AS public_jwk, sealed_private_key, data_key_id,
+            retired_at IS NULL AS is_current
+        FROM signing_keys
+        WHERE retired_at IS NULL OR retired_at > now() - make_interval(secs => $1)
+        ORDER BY created_at DESC
+        """,
+        _RETIRED_KEYS_PUBLISHED_SECONDS,
+    )
+    published = KeySet([ECKey.import_key(orjson.loads(row["public_jwk"])) for row in rows])
+    for row in rows:
+        if row["is_current"]:
+            private_jwk = vault.unseal(row["sealed_private_key"], row["data_key_id"], row["id"].encode())
+            return SigningKeys(published, ECKey.import_key(orjson.loads(private_jwk)))
+    raise LookupError("no signing key is current; ensure_signing_key makes one")
+
+
+class KeyRing:
+    """The signing keys as one process knows them, read again when they are old or a key is missing."""
+
+    def __init__(self, pool: asyncpg.Pool, vault: Vault) -> None:
+        self._pool = pool
+        self._vault = vault
+        self._keys: SigningKeys | None = None
+        self._read_at = 0.0
+        self._reading = asyncio.Lock()
+
+    async def keys(self, *, newer_than_seconds: float = _LOOK_AGAIN_SECONDS) -> SigningKeys:
+        """Return the keys, read again if what is known is older. Whoever comes meanwhile awaits that read."""
+        async with self._reading:
+            if self._keys is None or time.monotonic() - self._read_at > newer_than_seconds:
+                started_at = time.monotonic()
+                async with self._pool.acquire() as connection:
+                    self._keys = await load_signing_keys(connection, self._vault)
+                self._read_at = started_at
+            return self._keys
+
+    async def find(self, key_id: str) -> ECKey | None:
+        """Find the public key of that id, which another process may have made a moment ago."""
+        found = (await self.keys()).find(key_id)
+        return found or (await self.keys(newer_than_seconds=_UNKNOWN_KEY_SECONDS)).find(key_id)
+
+    async def published(self) -> KeySetSerialization:
+        """Return the JWK set to publish (RFC 7517): public halves with kid, use and alg."""
+        return (await self.keys()).published.as_dict(private=False)

@@ -1,0 +1,103 @@
+"""The fields of agencies' files: text in, the value that goes to the staging table out.
+
+What repeats from row to row is remembered, since a file has a million rows and a few hundred months; each
+memory is bounded. Identity numbers and names are never remembered.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final, TypeVar
+
+from contributions import money, months, names, resident_id
+
+Value = TypeVar("Value")
+
+# A bill number's column (0001_ledger.sql).
+MAX_BILL_NUMBER_LENGTH: Final = 64
+
+_INSURANCES: Final = frozenset({"PENSION", "MEDICAL"})
+_ORIGINS: Final = frozenset({"PAYER_ARREARS", "AGENCY_COUNTER", "MEDICAL_BATCH"})
+_POOLING_AREA: Final = re.compile(r"[0-9]{6}")
+_DAY: Final = re.compile(r"(?:19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}")
+
+
+class RowRefused(Exception):
+    """A row cannot be read. `code` is one of reasons.CODES, `field` the column it is about."""
+
+    def __init__(self, code: str, field: str | None = None) -> None:
+        super().__init__(code, field)
+        self.code = code
+        self.field = field
+
+
+def read(field: str, parse: Callable[[str], Value], text: str) -> Value:
+    """Return the value of a field. Raises RowRefused, without the text, where `parse` raises ValueError."""
+    try:
+        return parse(text)
+    except ValueError:
+        # The cause is cut off: a message of Python's own may repeat the text.
+        raise RowRefused("INVALID_FIELD", field) from None
+
+
+def run_of_months(first_text: str, last_text: str) -> tuple[int, int]:
+    """Return the first and the last month of a run, both included. Raises RowRefused."""
+    first = read("first_month", month, first_text)
+    last = read("last_month", month, last_text)
+    if last < first:
+        raise RowRefused("MONTHS_REVERSED")
+    return first, last
+
+
+# The months from 1900 to 2999 are 13,200.
+month = lru_cache(maxsize=16_384)(months.parse)
+
+person_number = resident_id.parse
+person_name = names.normalise
+
+
+@lru_cache(maxsize=16_384)
+def amount_paid(text: str) -> Decimal:
+    """Return an amount of money that is paid or asked for: above zero."""
+    amount = money.parse(text)
+    if not amount:
+        raise ValueError("an amount is above zero")
+    return amount
+
+
+@lru_cache(maxsize=16_384)
+def day(text: str) -> date:
+    """Return a day of the calendar, written YYYY-MM-DD, years 1900 to 2999."""
+    if _DAY.fullmatch(text) is None:
+        raise ValueError("a day is written YYYY-MM-DD")
+    return date.fromisoformat(text)
+
+
+def insurance(text: str) -> str:
+    """Return one of the two insurances."""
+    if text not in _INSURANCES:
+        raise ValueError("an insurance is PENSION or MEDICAL")
+    return text
+
+
+def origin(text: str) -> str:
+    """Return where a bill comes from."""
+    if text not in _ORIGINS:
+        raise ValueError("an origin is PAYER_ARREARS, AGENCY_COUNTER or MEDICAL_BATCH")
+    return text
+
+
+def pooling_area(text: str) -> str:
+    """Return the code of a region; whether there is such a pooling area is for PostgreSQL to say."""
+    if _POOLING_AREA.fullmatch(text) is None:
+        raise ValueError("a pooling area is six digits")
+    return text
+
+
+def bill_number(text: str) -> str:
+    """Return an agency's number of a bill."""
+    if not 1 <= len(text) <= MAX_BILL_NUMBER_LENGTH or not text.isprintable() or text != text.strip():
+        raise ValueError("a bill number is 1 to 64 printable characters with no space around them")
+    return text

@@ -1,0 +1,89 @@
+"""Connections to PostgreSQL, for requests and for commands.
+
+A URL may name several hosts, `postgresql://user:password@one:5432,two:5432/gateway`; the one that takes writes
+is used. Its query may ask for TLS (`?sslmode=verify-full`) and for settings other than those made here.
+"""
+
+import asyncpg
+
+# For a host that is down: long enough for a failover's answer, short enough to try the next one of several.
+CONNECT_TIMEOUT_SECONDS = 10
+# A request that PostgreSQL should have ended by itself is given up: the network or the host has gone silent.
+GRACE_SECONDS = 5
+# A read tree's statement may be longer than asyncpg's own limit, 15 kB, beyond which none is kept prepared. With
+# statement_cache_size, this bounds what one connection keeps.
+MAX_CACHED_STATEMENT_BYTES = 128 * 1024
+# A transaction that waits for its own client holds its locks for nobody.
+IDLE_IN_TRANSACTION_TIMEOUT_SECONDS = 30
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
+    """A connection that returns to the pool without a statement to reset it.
+
+    Requests change nothing of the session: advisory locks are the transaction's, settings are left alone, and
+    nothing is listened to. asyncpg still rolls back a transaction that was left open.
+    """
+
+    __slots__ = ()
+
+    def get_reset_query(self) -> str:
+        """No statement."""
+        return ""
+
+
+async def open_pool(
+    url: str,
+    *,
+    max_size: int = 10,
+    min_size: int = 1,
+    statement_timeout_seconds: float = 10,
+    statement_cache_size: int = 100,
+) -> asyncpg.Pool:
+    """The connections that requests share. A waiting statement is cut off after `statement_timeout_seconds`.
+
+    `statement_cache_size=0` is for PgBouncer in transaction pooling. PgBouncer refuses a connection that asks for
+    settings other than client_encoding, datestyle, timezone, standard_conforming_strings and application_name,
+    unless its `ignore_startup_parameters` lists them, and then drops them. So none are asked for, and the operator
+    sets them on the role: `ALTER ROLE gateway SET statement_timeout = '10s'`, and so lock_timeout,
+    idle_in_transaction_session_timeout and jit.
+
+    Raises OSError or asyncpg.PostgresError when there is no PostgreSQL to be had.
+    """
+    settings = {"application_name": "gateway"}
+    if statement_cache_size > 0:
+        settings |= {
+            "statement_timeout": _milliseconds(statement_timeout_seconds),
+            # What waits for a lock as long as this is behind something stuck, and is told so.
+            "lock_timeout": _milliseconds(statement_timeout_seconds / 2),
+            "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_TIMEOUT_SECONDS),
+            # Our statements take milliseconds; compiling one takes tens of them.
+            "jit": "off",
+        }
+    return await asyncpg.create_pool(
+        url,
+        min_size=min_size,
+        max_size=max_size,
+        connection_class=_Connection,
+        statement_cache_size=statement_cache_size,
+        # Statements are kept as long as the connection: an expired one costs some request a round trip.
+        max_cached_statement_lifetime=0,
+        max_cacheable_statement_size=MAX_CACHED_STATEMENT_BYTES,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        command_timeout=statement_timeout_seconds + GRACE_SECONDS,
+        target_session_attrs="read-write",
+        server_settings=settings,
+    )
+
+
+async def connect(url: str) -> asyncpg.Connection:
+    """One connection for a command, whose statements take as long as they need. Raises as open_pool does."""
+    return await asyncpg.connect(
+        url,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        target_session_attrs="read-write",
+        server_settings={"application_name": "gateway command"},
+    )
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))

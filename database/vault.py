@@ -1,0 +1,167 @@
+"""What is sealed, indexed and numbered by key: data at rest, and the ids that banks see.
+
+The keys are rows of `data_keys`, wrapped (RFC 3394) by the master key, which is never in the database.
+"""
+
+import base64
+import hmac
+import os
+from dataclasses import dataclass, field
+from typing import Self
+
+import asyncpg
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+
+MASTER_KEY_BYTES = 32
+# AES-256-GCM, HMAC-SHA256, and AES-256-SIV, whose key is two.
+_KEY_BYTES = {"IDENTITY": 32, "LOOKUP": 32, "OPAQUE_ID": 64}
+# SP 800-38D: 96 random bits are safe for 2^32 messages under one key, more than there are people.
+_NONCE_BYTES = 12
+_INDEX_BYTES = 16
+
+_KIND_BYTES = {"Payer": 1, "Quote": 2, "Payment": 3, "Receipt": 4, "AssessedBill": 5}
+_KINDS = {byte: kind for kind, byte in _KIND_BYTES.items()}
+# A bill is seen by every institution that could name its payer; any other id is one institution's.
+_SHARED = _KIND_BYTES["AssessedBill"]
+# Of the kind's byte, the tag's 16 and the row id's 8, in base64 without padding.
+_OPAQUE_ID_LENGTH = 34
+
+
+class WrongMasterKey(Exception):
+    """The master key is not the one that this database's keys are wrapped with."""
+
+
+class Vault:
+    """The keys of one database, unwrapped, with their ciphers. Made by `open`, once for a process."""
+
+    __slots__ = ("_identity", "_identity_key_id", "_lookup_key", "_opaque")
+
+    def __init__(self, identity: dict[int, bytes], identity_key_id: int, lookup: bytes, opaque_id: bytes) -> None:
+        self._identity = {key_id: AESGCM(key) for key_id, key in identity.items()}
+        self._identity_key_id = identity_key_id
+        self._lookup_key = lookup
+        self._opaque = AESSIV(opaque_id)
+
+    @classmethod
+    async def open(cls, connection: asyncpg.Connection, master_key: bytes) -> Self:
+        """Unwrap the database's keys, making those that it has not yet; several processes may do so at once.
+
+        Raises WrongMasterKey, and ValueError unless `master_key` has 32 bytes.
+        """
+        if len(master_key) != MASTER_KEY_BYTES:
+            raise ValueError(f"a master key has {MASTER_KEY_BYTES} bytes, not {len(master_key)}")
+        rows = await _unwrapped(connection, master_key)
+        current = {row.purpose: row for row in rows if not row.retired}
+        absent = [purpose for purpose in _KEY_BYTES if purpose not in current]
+        if absent:
+            # One statement, in one order: of two processes, one makes them all and the other waits at the first.
+            # Keys that are wrapped by different master keys never stand side by side.
+            await connection.execute(
+                """
+                INSERT INTO data_keys (purpose, wrapped_key)
+                SELECT n.purpose, n.wrapped_key
+                FROM unnest($1::text [], $2::bytea []) WITH ORDINALITY AS n (purpose, wrapped_key, position)
+                ORDER BY n.position
+                ON CONFLICT (purpose) WHERE retired_at IS NULL DO NOTHING
+                """,
+                absent,
+                [aes_key_wrap(master_key, os.urandom(_KEY_BYTES[purpose])) for purpose in absent],
+            )
+            rows = await _unwrapped(connection, master_key)
+            current = {row.purpose: row for row in rows if not row.retired}
+        return cls(
+            {row.id: row.key for row in rows if row.purpose == "IDENTITY"},
+            current["IDENTITY"].id,
+            current["LOOKUP"].key,
+            current["OPAQUE_ID"].key,
+        )
+
+    def resident_id_index(self, resident_id: str) -> bytes:
+        """16 bytes by which a person's row is found, and which tell nothing without the key."""
+        return self._index(b"resident id\0" + resident_id.encode())
+
+    def name_index(self, resident_id: str, name: str) -> bytes:
+        """16 bytes by which number and name together are recognised; one name under two numbers gives two."""
+        return self._index(b"name\0" + resident_id.encode() + b"\0" + name.encode())
+
+    def _index(self, message: bytes) -> bytes:
+        return hmac.digest(self._lookup_key, message, "sha256")[:_INDEX_BYTES]
+
+    @property
+    def identity_key_id(self) -> int:
+        """The data key of what `seal` seals; keep it beside the sealed bytes."""
+        return self._identity_key_id
+
+    def seal(self, plaintext: bytes, context: bytes) -> bytes:
+        """Nonce and AES-256-GCM ciphertext. `context` says where it is kept, and opens it nowhere else."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._identity[self._identity_key_id].encrypt(nonce, plaintext, context)
+
+    def unseal(self, sealed: bytes, data_key_id: int, context: bytes) -> bytes:
+        """What was sealed, by the current key or a retired one.
+
+        Raises cryptography's InvalidTag when the bytes, their key or their context are others, and LookupError
+        for a key that is newer than this vault: open it anew.
+        """
+        cipher = self._identity.get(data_key_id)
+        if cipher is None:
+            raise LookupError(f"data key {data_key_id} is not in this vault")
+        if len(sealed) < _NONCE_BYTES:
+            raise InvalidTag
+        return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
+
+    def opaque_id(self, kind: str, row_id: int, institution_id: int) -> str:
+        """The id of a row as one institution sees it: URL-safe base64, the same each time.
+
+        It is the kind's byte and AES-SIV (RFC 5297) of the row id. An assessed bill's is every institution's.
+        """
+        byte = _KIND_BYTES[kind]
+        sealed = self._opaque.encrypt(row_id.to_bytes(8), [_bound_to(byte, institution_id)])
+        return base64.urlsafe_b64encode(bytes((byte,)) + sealed).rstrip(b"=").decode()
+
+    def read_opaque_id(self, text: str, institution_id: int) -> tuple[str, int] | None:
+        """The kind and row id; None for what this vault did not give to this institution, to the letter."""
+        if len(text) != _OPAQUE_ID_LENGTH or not text.isascii():
+            return None
+        try:
+            given = base64.urlsafe_b64decode(text + "==")
+            kind = _KINDS[given[0]]
+            row_id = self._opaque.decrypt(given[1:], [_bound_to(given[0], institution_id)])
+        except (ValueError, IndexError, KeyError, InvalidTag):
+            return None
+        # The decoder passes over foreign letters and stray bits: one id has one spelling.
+        if base64.urlsafe_b64encode(given).rstrip(b"=").decode() != text:
+            return None
+        return kind, int.from_bytes(row_id)
+
+
+def _bound_to(kind_byte: int, institution_id: int) -> bytes:
+    if kind_byte == _SHARED:
+        return bytes((kind_byte,))
+    return bytes((kind_byte,)) + institution_id.to_bytes(4)
+
+
+@dataclass(frozen=True, slots=True)
+class _DataKey:
+    id: int
+    purpose: str
+    retired: bool
+    key: bytes = field(repr=False)
+
+
+async def _unwrapped(connection: asyncpg.Connection, master_key: bytes) -> list[_DataKey]:
+    rows = await connection.fetch(
+        "SELECT id, purpose, wrapped_key, retired_at IS NOT NULL AS retired FROM data_keys ORDER BY id"
+    )
+    try:
+        return [
+            _DataKey(row["id"], row["purpose"], row["retired"], aes_key_unwrap(master_key, row["wrapped_key"]))
+            for row in rows
+        ]
+    except InvalidUnwrap:
+        raise WrongMasterKey(
+            "GATEWAY_MASTER_KEY is not the master key that this database was set up with: set it to that one; "
+            "nothing that the database keeps sealed can be read without it"
+        ) from None

@@ -1,0 +1,125 @@
+"""The ASGI app: wires settings, database, keys and endpoints together."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from graphql import GraphQLError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from auth.keys import KeyRing
+from auth.server import OAuthServer
+from auth.tokens import Caller, TokenVerifier
+from contributions.problems import BadInput
+from database.migrate import missing
+from database.pool import open_pool
+from database.vault import Vault
+from gateway.endpoints.graphql import GraphQLEndpoint
+from gateway.endpoints.health import health_routes
+from gateway.endpoints.oauth import oauth_routes
+from gateway.execution.documents import DocumentStore
+from gateway.execution.runner import Runner
+from gateway.logs import configure_logs
+from gateway.master_key import master_key_of
+from gateway.metrics import Metrics, MetricsMiddleware
+from gateway.settings import Settings
+from resolvers.call import Call
+from schema import messages
+from schema.context import Context
+from schema.contract import schema
+from schema.scopes import needs_of_field
+
+
+class NotReady(Exception):
+    """The database is not what this version needs; the message says what to run."""
+
+
+def create_app() -> Starlette:
+    """Return the app of one worker, from the environment: what uvicorn calls in each of its processes."""
+    settings = Settings()
+    configure_logs(settings.log_level)
+    return make_app(settings)
+
+
+def make_app(settings: Settings) -> Starlette:
+    """Return the app for these settings; `database_url` and `public_url` are given by now."""
+    app = Starlette(lifespan=lambda app: _lifespan(app, settings), middleware=[Middleware(MetricsMiddleware)])
+    app.state.metrics = Metrics()
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette, settings: Settings) -> AsyncIterator[None]:
+    assert settings.database_url is not None
+    assert settings.public_url is not None
+    pool = await open_pool(
+        settings.database_url.get_secret_value(),
+        max_size=settings.pool_size,
+        statement_timeout_seconds=settings.statement_timeout.total_seconds(),
+        statement_cache_size=settings.statement_cache_size,
+    )
+    try:
+        app.router.routes.extend(await _routes(app.state.metrics, settings, pool))
+        # What is there now stays for good: the collector need never look at it again.
+        gc.collect()
+        gc.freeze()
+        yield
+    finally:
+        try:
+            async with asyncio.timeout(DRAIN_TIMEOUT_SECONDS):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+
+#: What a statement under way may still take when the server is told to end; its own timeout is shorter.
+DRAIN_TIMEOUT_SECONDS = 15.0
+
+
+async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> list[Route]:
+    async with pool.acquire() as connection:
+        behind = await missing(connection)
+        if behind:
+            raise NotReady(f"The database lacks the migrations {', '.join(behind)}. Run: gateway migrate")
+        vault = await Vault.open(connection, master_key_of(settings))
+    keys = KeyRing(pool, vault)
+    assert settings.public_url is not None
+    issuer = settings.public_url
+    verifier = TokenVerifier(issuer=issuer, keys=keys, pool=pool, sandbox=settings.sandbox)
+    oauth = OAuthServer(issuer=issuer, pool=pool, keys=keys, verifier=verifier, sandbox=settings.sandbox)
+
+    def make_context(caller: Caller, accept_language: str | None) -> Context:
+        call = Call(caller, pool, vault, settings.today(), settings.quote_ttl)
+        return Context(call, messages.negotiate(accept_language), issuer)
+
+    core = schema._schema
+    hide_suggestions = not settings.introspectable
+    documents = DocumentStore(
+        core,
+        needs_of_field,
+        hide_suggestions=hide_suggestions,
+        introspectable=settings.introspectable,
+    )
+    runner = Runner(core, word_exception, hide_suggestions=hide_suggestions)
+    return [
+        Route("/graphql", GraphQLEndpoint(documents, runner, verifier, make_context)),
+        *oauth_routes(oauth),
+        *health_routes(pool, metrics.registry),
+    ]
+
+
+def word_exception(exception: BaseException) -> tuple[str, str, dict[str, Any]] | None:
+    """Return how an exception is told to the caller: code, message and more. None: a fault of ours."""
+    match exception:
+        case BadInput(field=field):
+            return "BAD_USER_INPUT", str(exception), {"field": field}
+        case GraphQLError():
+            return "BAD_USER_INPUT", exception.message, {}
+        case asyncpg.QueryCanceledError() | asyncpg.LockNotAvailableError() | TimeoutError():
+            return "TRY_AGAIN", "The database took too long; nothing was changed. Try again.", {}
+    return None

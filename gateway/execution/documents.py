@@ -1,0 +1,129 @@
+"""Documents: parsed, validated, limited and searched for scopes once, and kept by their hash."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    OperationType,
+    ValuesOfCorrectTypeRule,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation import MaxIntrospectionDepthRule
+
+from gateway.execution.limits import MAX_ERRORS, MAX_TOKENS, check_size
+from gateway.execution.scopes import Needs, NeedsOfField, needs_of
+from gateway.execution.values import ArgumentValuesRule
+
+#: Fifteen banks with some forty documents each. Beyond it the least used are parsed anew.
+MAX_DOCUMENTS = 600
+#: A longer document is run and not kept: no bank's own is, and the store stays small.
+MAX_KEPT_LENGTH = 16_384
+
+#: Made once: what is made anew for each request can't be cached.
+RULES = [
+    *(ArgumentValuesRule if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules),
+    MaxIntrospectionDepthRule,
+]
+
+
+class InvalidDocument(Exception):
+    """A document that can't be run, with the reasons."""
+
+    def __init__(self, errors: list[GraphQLError], code: str) -> None:
+        super().__init__(code)
+        self.errors = errors
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a document, ready to run."""
+
+    document: DocumentNode
+    name: str | None
+    kind: OperationType
+    needs: Needs
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A valid document: its operations by name."""
+
+    operations: Mapping[str | None, Operation]
+
+    def operation(self, name: str | None) -> Operation:
+        """Return the named operation, or the only one. Raises InvalidDocument."""
+        if name is None:
+            if len(self.operations) == 1:
+                return next(iter(self.operations.values()))
+            message = "operationName: must say which of the document's operations to run."
+        elif name in self.operations:
+            return self.operations[name]
+        else:
+            message = "operationName: the document has no such operation."
+        raise InvalidDocument([GraphQLError(message)], "OPERATION_RESOLUTION_FAILURE")
+
+
+class DocumentStore:
+    """The documents that one process has seen, the most recently used first to stay."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        needs_of_field: NeedsOfField,
+        *,
+        hide_suggestions: bool,
+        introspectable: bool,
+    ) -> None:
+        self._schema = schema
+        self._needs_of_field = needs_of_field
+        self._hide_suggestions = hide_suggestions
+        self._rules = RULES if introspectable else [*RULES, NoSchemaIntrospectionCustomRule]
+        self._documents: OrderedDict[bytes, Document] = OrderedDict()
+
+    def load(self, text: str) -> Document:
+        """Return a document ready to run. Raises InvalidDocument."""
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        document = self._documents.get(digest)
+        if document is not None:
+            self._documents.move_to_end(digest)
+            return document
+        document = self._prepare(text)
+        if len(text) <= MAX_KEPT_LENGTH:
+            self._documents[digest] = document
+            if len(self._documents) > MAX_DOCUMENTS:
+                self._documents.popitem(last=False)
+        return document
+
+    def _prepare(self, text: str) -> Document:
+        try:
+            parsed = parse(text, max_tokens=MAX_TOKENS)
+        except GraphQLError as error:
+            raise InvalidDocument([error], "GRAPHQL_PARSE_FAILED") from error
+        errors = validate(
+            self._schema, parsed, self._rules, max_errors=MAX_ERRORS, hide_suggestions=self._hide_suggestions
+        )
+        if errors:
+            raise InvalidDocument(errors, "GRAPHQL_VALIDATION_FAILED")
+        fragments = {node.name.value: node for node in parsed.definitions if isinstance(node, FragmentDefinitionNode)}
+        operations: dict[str | None, Operation] = {}
+        for node in parsed.definitions:
+            if isinstance(node, OperationDefinitionNode):
+                try:
+                    check_size(node, fragments)
+                except GraphQLError as error:
+                    raise InvalidDocument([error], "OPERATION_TOO_LARGE") from error
+                name = node.name.value if node.name is not None else None
+                needs = needs_of(self._schema, node, fragments, self._needs_of_field)
+                operations[name] = Operation(parsed, name, node.operation, needs)
+        return Document(operations)

@@ -1,0 +1,90 @@
+"""Runs one operation and words its errors: what a caller did wrong in clear, what we did wrong by a reference."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any
+
+import structlog
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, execute
+
+from gateway.execution.documents import InvalidDocument, Operation
+from gateway.execution.values import without_values
+
+log = structlog.get_logger()
+
+#: What a known exception becomes: a code, a message and what else a program needs. None: a fault of ours.
+Wording = Callable[[BaseException], tuple[str, str, dict[str, Any]] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The response to one request; `ran` tells whether any of the operation has run."""
+
+    body: dict[str, Any]
+    ran: bool
+
+
+def refused(document: InvalidDocument) -> Answer:
+    """Return the answer to a document that can't be run."""
+    return Answer({"errors": [_formatted(error, document.code) for error in document.errors]}, ran=False)
+
+
+class Runner:
+    """Runs operations of one schema by graphql-core's executor."""
+
+    def __init__(self, schema: GraphQLSchema, wording: Wording, *, hide_suggestions: bool) -> None:
+        self._schema = schema
+        self._wording = wording
+        self._hide_suggestions = hide_suggestions
+
+    async def run(self, operation: Operation, variables: Mapping[str, Any], context: object) -> Answer:
+        """Run an operation whose scopes have been checked."""
+        outcome = execute(
+            self._schema,
+            operation.document,
+            context_value=context,
+            variable_values=dict(variables),
+            operation_name=operation.name,
+            max_coercion_errors=MAX_COERCION_ERRORS,
+            hide_suggestions=self._hide_suggestions,
+        )
+        result: ExecutionResult = await outcome if isawaitable(outcome) else outcome
+        errors = result.errors or []
+        # Variables that can't be read come back as a plain result: nothing ran, and no error has a path.
+        if result.data is None and errors and all(error.path is None for error in errors):
+            return Answer({"errors": [_formatted(error, "BAD_USER_INPUT") for error in errors]}, ran=False)
+        body: dict[str, Any] = {"data": result.data}
+        if errors:
+            body["errors"] = [self._worded(error) for error in errors]
+        return Answer(body, ran=True)
+
+    def _worded(self, error: GraphQLError) -> dict[str, Any]:
+        cause = error.original_error
+        known = self._wording(cause) if cause is not None else None
+        if known is not None:
+            code, message, more = known
+            return _entry(message, error, {"code": code, **more})
+        reference = secrets.token_hex(8)
+        log.error("fault", reference=reference, path=error.path, exc_info=cause or error)
+        message = f"The gateway failed. Its operator finds the reason under {reference}."
+        return _entry(message, error, {"code": "INTERNAL_SERVER_ERROR", "reference": reference})
+
+
+#: As many as a validation reports.
+MAX_COERCION_ERRORS = 10
+
+
+def _formatted(error: GraphQLError, code: str) -> dict[str, Any]:
+    return _entry(without_values(error.message), error, {"code": code})
+
+
+def _entry(message: str, error: GraphQLError, extensions: dict[str, Any]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"message": message}
+    if error.locations:
+        entry["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    if error.path is not None:
+        entry["path"] = error.path
+    entry["extensions"] = extensions
+    return entry

@@ -1,0 +1,80 @@
+"""Metrics of the HTTP edge, for Prometheus; of several workers together where there are several."""
+
+import os
+import time
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: The paths that there are: a label of anything else would grow with what strangers ask for.
+_PATHS = frozenset(
+    {
+        "/graphql",
+        "/oauth/token",
+        "/oauth/revoke",
+        "/oauth/introspect",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/jwks.json",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
+)
+
+#: Where the workers of one server keep their counts for one another; the server sets it.
+MULTIPROCESS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@dataclass
+class Metrics:
+    """The counters of this process, and the registry that reads them."""
+
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def __post_init__(self) -> None:
+        own = CollectorRegistry() if MULTIPROCESS_DIRECTORY in os.environ else self.registry
+        if own is not self.registry:
+            MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
+        self.requests = Counter("gateway_http_requests_total", "Requests answered.", ["path", "status"], registry=own)
+        self.seconds = Histogram(
+            "gateway_http_request_seconds",
+            "Time from a request's head to its answer.",
+            ["path"],
+            registry=own,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+        )
+
+
+class MetricsMiddleware:
+    """Counts and times every HTTP request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and watch its answer begin."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        metrics: Metrics = scope["app"].state.metrics
+        path = scope["path"] if scope["path"] in _PATHS else "other"
+        begun = time.perf_counter()
+        # A request whose client went away before an answer began.
+        status = "499"
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except BaseException:
+            status = "500"
+            raise
+        finally:
+            metrics.requests.labels(path, status).inc()
+            metrics.seconds.labels(path).observe(time.perf_counter() - begun)

@@ -1,0 +1,114 @@
+"""Runs the server: one process, or several workers under one parent; they end together."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from gateway.metrics import MULTIPROCESS_DIRECTORY
+from gateway.settings import Settings
+
+#: What requests under way may still take after SIGTERM: longer than a statement's timeout.
+DRAIN_SECONDS = 30
+#: A worker that has not ended by itself this long after its parent died.
+ORPHAN_SECONDS = DRAIN_SECONDS + 5
+#: Connections that the kernel keeps waiting while a worker is busy.
+BACKLOG = 1024
+#: An idle connection of a bank's client: longer than its usual pause between two requests.
+KEEP_ALIVE_SECONDS = 75
+#: A request's line and headers; ours hold a token of 600 bytes.
+MAX_HEADER_BYTES = 32_768
+
+
+def run_server(settings: Settings, host: str, port: int, workers: int) -> None:
+    """Serve until SIGTERM or SIGINT. `settings` have their database and public URL by now.
+
+    Raises SystemExit when the port is taken or a worker can't start.
+    """
+    _hand_down(settings)
+    with _metrics_directory(workers):
+        config = uvicorn.Config(
+            "gateway.server:worker_app",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        )
+        # Bound here, so that a taken port is told before any worker starts.
+        socket = config.bind_socket()
+        try:
+            if workers > 1:
+                Multiprocess(config, sockets=[socket]).run()
+                return
+            server = uvicorn.Server(config)
+            server.run(sockets=[socket])
+        finally:
+            socket.close()
+        if not server.started:
+            sys.exit(3)
+
+
+def _hand_down(settings: Settings) -> None:
+    """Give the workers what only this process knows."""
+    assert settings.database_url is not None
+    assert settings.public_url is not None
+    os.environ["GATEWAY_DATABASE_URL"] = settings.database_url.get_secret_value()
+    os.environ["GATEWAY_PUBLIC_URL"] = settings.public_url
+    os.environ["GATEWAY_SANDBOX"] = "true" if settings.sandbox else "false"
+
+
+@contextmanager
+def _metrics_directory(workers: int) -> Iterator[None]:
+    if workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="gateway-metrics-") as directory:
+        os.environ[MULTIPROCESS_DIRECTORY] = directory
+        yield
+
+
+def worker_app() -> object:
+    """Return the app of this process; a worker ends when its parent does, however that ends."""
+    from gateway.app import create_app  # imports what counts metrics, which looks at the environment once
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    return create_app()
+
+
+def _end_with(parent_sentinel: int) -> None:
+    multiprocessing.connection.wait([parent_sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(ORPHAN_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def end_on_sigterm() -> None:
+    """Turn SIGTERM into SystemExit(0), so that what was started is ended with us, at any moment."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, end)

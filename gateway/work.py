@@ -1,0 +1,82 @@
+"""What every command does around its work: settings, the database, and errors told in one line."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import asyncpg
+import typer
+from pydantic import SecretStr, ValidationError
+from rich.console import Console
+
+from contributions.problems import BadInput
+from database.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from database.loading import FileRefused, LedgerChanged
+from database.migrate import MigrationChanged
+from database.pool import connect
+from database.sandbox import NotASandbox
+from database.vault import WrongMasterKey
+from gateway.settings import Settings
+
+Result = TypeVar("Result")
+
+errors = Console(stderr=True)
+
+#: What the operator can mend: told in one line, without a stack trace.
+_EXPECTED = (
+    BadInput,
+    EmbeddedPostgresError,
+    FileRefused,
+    LedgerChanged,
+    MigrationChanged,
+    NotASandbox,
+    WrongMasterKey,
+    ValueError,
+    LookupError,
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.UndefinedTableError,
+)
+
+
+@contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """End with status 1 and one line on standard error for what the operator can mend."""
+    try:
+        yield
+    except ValidationError as error:
+        for entry in error.errors(include_url=False, include_context=False, include_input=False):
+            where = ".".join(str(part) for part in entry["loc"])
+            errors.print(f"GATEWAY_{where.upper()}: {entry['msg']}" if where else entry["msg"], markup=False)
+        raise typer.Exit(1) from None
+    except _EXPECTED as error:
+        errors.print(f"{type(error).__name__}: {error}", markup=False)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def database_of(settings: Settings) -> Iterator[Settings]:
+    """Return the settings with their database: the configured one, else the embedded one while in use."""
+    if settings.database_url is not None:
+        yield settings
+        return
+    with EmbeddedPostgres(settings.data_dir, settings.postgres_bin) as url:
+        yield settings.model_copy(update={"database_url": SecretStr(url)})
+
+
+def with_connection(work: Callable[[asyncpg.Connection, Settings], Awaitable[Result]]) -> Result:
+    """Run one piece of work over a connection to the configured database."""
+
+    async def run(settings: Settings) -> Result:
+        assert settings.database_url is not None
+        connection = await connect(settings.database_url.get_secret_value())
+        try:
+            return await work(connection, settings)
+        finally:
+            await connection.close()
+
+    with told_in_one_line(), database_of(Settings()) as settings:
+        return asyncio.run(run(settings))

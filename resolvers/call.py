@@ -1,0 +1,29 @@
+"""What a resolver is given besides its arguments."""
+
+import datetime
+from dataclasses import dataclass
+
+import asyncpg
+
+from auth.tokens import Caller
+from database.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who calls, on which business date, and the way to the database."""
+
+    caller: Caller
+    pool: asyncpg.Pool
+    vault: Vault
+    business_date: datetime.date
+    quote_ttl: datetime.timedelta
+
+    def opaque_id(self, kind: str, row_id: int) -> str:
+        """Return the id under which the caller's institution knows a row."""
+        return self.vault.opaque_id(kind, row_id, self.caller.institution_id)
+
+    def row_id(self, kind: str, opaque_id: str) -> int | None:
+        """Return the row of an id that was given to the caller's institution; None for any other text."""
+        found = self.vault.read_opaque_id(opaque_id, self.caller.institution_id)
+        return found[1] if found is not None and found[0] == kind else None

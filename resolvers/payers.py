@@ -1,0 +1,88 @@
+"""Finding a person, and what hangs on one."""
+
+from collections.abc import Callable
+
+from contributions import names
+from contributions.problems import BadInput
+from resolvers import bills, periods, receipts
+from resolvers.asking import Ask, Asked
+from resolvers.call import Call
+from resolvers.reading import Column, Reading, Row, Shape, shape_of, with_answers
+from resolvers.records import Answers, Enrolment, Payer, PoolingArea
+
+
+@shape_of("Payer")
+def payer_shape(reading: Reading, at: str, asked: Asked) -> Shape[Payer]:
+    """Read a payer from the row of `payers` at this alias."""
+    payer_id = f"{at}.id"
+    answers = [_ANSWERS[ask.name](reading, payer_id, ask) for ask in asked if ask.name in _ANSWERS]
+
+    def make(row: Row, found: Answers) -> Payer:
+        return Payer(reading.call.opaque_id("Payer", row[0]), row[1], row[2], found)
+
+    return with_answers((payer_id, f"{at}.masked_name", f"{at}.masked_resident_id"), answers, make)
+
+
+def _enrolments(_reading: Reading, payer_id: str, ask: Ask) -> Column:
+    sql = f"""ARRAY(
+        SELECT ROW(e.insurance, a.code, a.name, lower(e.months), upper(e.months) - 1)
+        FROM enrolments AS e
+        INNER JOIN pooling_areas AS a ON e.pooling_area = a.code
+        WHERE e.payer_id = {payer_id}
+        ORDER BY e.insurance DESC, lower(e.months)
+    )"""
+    return Column(
+        ask.key,
+        sql,
+        lambda rows: tuple(Enrolment(r[0], PoolingArea(r[1], r[2]), r[3], r[4]) for r in rows),
+    )
+
+
+_ANSWERS: dict[str, Callable[[Reading, str, Ask], Column]] = {
+    "enrolments": _enrolments,
+    "payable_periods": periods.answer,
+    "assessed_bills": bills.bills_of_payer,
+    "receipts": receipts.receipts_of_payer,
+}
+
+
+async def payer(call: Call, resident_id: str, name: str, asked: Asked) -> Payer | None:
+    """Return the person of this identity number and name, None when either is not right.
+
+    The institution has then named the person: it may see the person's bills. Raises BadInput for a name that
+    can't be one.
+    """
+    try:
+        name = names.normalise(name)
+    except ValueError as error:
+        raise BadInput("name", str(error).removeprefix("name: ")) from error
+    reading = Reading(call)
+    found = payer_shape(reading, "p", asked)
+    institution_id = reading.bind(call.caller.institution_id, "integer")
+    row = await reading.fetch_row(
+        f"""
+        SELECT
+            {", ".join(found.columns)},
+            EXISTS (
+                SELECT 1 FROM named_payers AS n
+                WHERE n.payer_id = p.id AND n.institution_id = {institution_id}
+            )
+        FROM payers AS p
+        WHERE
+            p.resident_id_index = {reading.bind(call.vault.resident_id_index(resident_id), "bytea")}
+            AND p.name_index = {reading.bind(call.vault.name_index(resident_id, name), "bytea")}
+        """
+    )
+    if row is None:
+        return None
+    if not row[-1]:
+        # Only the first time that an institution names a person: later on the read is one statement.
+        await call.pool.execute(
+            """
+            INSERT INTO named_payers (institution_id, payer_id) VALUES ($1, $2)
+            ON CONFLICT (payer_id, institution_id) DO NOTHING
+            """,
+            call.caller.institution_id,
+            row[0],
+        )
+    return found.read(row[:-1])

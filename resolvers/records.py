@@ -1,0 +1,218 @@
+"""The plain records that resolvers return.
+
+Months are month numbers (`contributions.months`), money is Decimal yuan. `answers` holds the attributes that
+take arguments or lead to other records, under `asking.key_of`.
+"""
+
+import datetime
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from contributions.records import Line, Schedule, Tier
+
+Answers = Mapping[Hashable, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolingArea:
+    """统筹地区."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """参保: from its first month on, to its last if it ended."""
+
+    insurance: str
+    pooling_area: PoolingArea
+    first_month: int
+    last_month: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleInArea:
+    """A published schedule with the pooling area that published it."""
+
+    schedule: Schedule
+    pooling_area: PoolingArea
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """缴费人. The id is the caller's institution's own."""
+
+    id: str
+    masked_name: str
+    masked_resident_id: str
+    answers: Answers
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A price for a run of months, at one tier."""
+
+    id: str
+    insurance: str
+    first_month: int
+    last_month: int
+    amount: Decimal
+    tier: Tier
+    lines: tuple[Line, ...]
+    status: str
+    expires_at: datetime.datetime
+    answers: Answers
+
+    @property
+    def month_count(self) -> int:
+        """Return the number of months, both ends counted."""
+        return self.last_month - self.first_month + 1
+
+
+@dataclass(frozen=True, slots=True)
+class AssessedBill:
+    """核定: an amount that an agency set for a run of months."""
+
+    id: str
+    bill_number: str
+    origin: str
+    insurance: str
+    pooling_area: PoolingArea
+    first_month: int
+    last_month: int
+    amount: Decimal
+    assessed_at: datetime.datetime
+    pay_by: datetime.date | None
+    status: str
+    answers: Answers
+
+    @property
+    def month_count(self) -> int:
+        """Return the number of months, both ends counted."""
+        return self.last_month - self.first_month + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment that the gateway accepted."""
+
+    id: str
+    bank_reference: str
+    amount: Decimal
+    status: str
+    channel: str | None
+    business_date: datetime.date
+    collected_at: datetime.datetime
+    accepted_at: datetime.datetime
+    posted_at: datetime.datetime | None
+    reversed_at: datetime.datetime | None
+    answers: Answers
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """电子缴费凭证, of a payment through the caller's institution."""
+
+    id: str
+    number: str
+    status: str
+    masked_name: str
+    masked_resident_id: str
+    insurance: str
+    pooling_area: PoolingArea
+    first_month: int
+    last_month: int
+    amount: Decimal
+    bank_reference: str
+    issued_at: datetime.datetime
+    verification_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementTotal:
+    """How many payments, and how much together."""
+
+    count: int
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementDifference:
+    """One way in which the bank's list and the ledger differ."""
+
+    kind: str
+    bank_reference: str
+    gateway_amount: Decimal | None
+    bank_amount: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementDay:
+    """One institution's business day."""
+
+    date: datetime.date
+    status: str
+    accepted: SettlementTotal
+    reversed: SettlementTotal
+    reconciled_at: datetime.datetime | None
+    answers: Answers
+
+    @property
+    def net(self) -> SettlementTotal:
+        """Return what remains of the accepted payments."""
+        return SettlementTotal(self.accepted.count - self.reversed.count, self.accepted.amount - self.reversed.amount)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAccepted:
+    """A payment that is in the ledger; replayed when it had been accepted before."""
+
+    payment: Payment
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentReversed:
+    """A payment that is reversed; replayed when it had been reversed before."""
+
+    payment: Payment
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BillsAssessed:
+    """An agency's batch, taken over; replayed when it had been before."""
+
+    batch: str
+    bills: tuple[AssessedBill, ...]
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A node of a page with the position after which the next page begins."""
+
+    cursor: str
+    node: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a connection, in the order of the Relay cursor specification."""
+
+    edges: tuple[Edge, ...]
+    has_next_page: bool
+    has_previous_page: bool
+
+    @property
+    def start_cursor(self) -> str | None:
+        """Return the position of the first node, None on an empty page."""
+        return self.edges[0].cursor if self.edges else None
+
+    @property
+    def end_cursor(self) -> str | None:
+        """Return the position of the last node, None on an empty page."""
+        return self.edges[-1].cursor if self.edges else None
