@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve lint format lock clean
+.PHONY: help demo test serve lint format schema lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -26,7 +26,7 @@ serve: .venv/runtime.stamp ## The sandbox at 127.0.0.1:8000 (PORT= for another),
 	$(BIN)/gateway serve --sandbox --port $(PORT)
 
 test: .venv/dev.stamp ## Run every test, against real PostgreSQL and the real server
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2
 
 lint: .venv/dev.stamp ## ruff, mypy, import-linter, sqlfluff, hadolint, check-jsonschema
 	$(BIN)/ruff check .
@@ -41,6 +41,9 @@ format: .venv/dev.stamp ## Format Python and SQL in place
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff format database/migrations
+
+schema: .venv/runtime.stamp ## Print schema/schema.graphql anew from the code
+	$(BIN)/python -c "from schema.contract import printed; print(printed(), end='')" > schema/schema.graphql
 
 lock: .venv/dev.stamp ## Write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -14,7 +14,7 @@ from contributions.records import Period, Tier
 NextAction = Literal["CORRECT_REQUEST", "REQUOTE", "RETURN_MONEY", "REQUEST_REFUND", "RETRY_LATER"]
 
 
-class BadInput(Exception):  # noqa: N818  these are named for what they say, and are no errors of ours
+class BadInput(Exception):
     """A value that cannot be read. `field` is its dotted path ("input.lastMonth"); str() gives both.
 
     The message never repeats the value: it may be an identity number.
@@ -29,7 +29,7 @@ class BadInput(Exception):  # noqa: N818  these are named for what they say, and
         return f"{self.field}: {self.message}"
 
 
-class Refusal(Exception):  # noqa: N818
+class Refusal(Exception):
     """A rule said no. The base of every Problem."""
 
     code: str

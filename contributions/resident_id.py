@@ -19,7 +19,7 @@ _WEIGHTS: tuple[int, ...] = tuple(2 ** (17 - position) % 11 for position in rang
 _CHECKS: tuple[str, ...] = tuple("0123456789X"[(1 - total + 48 * sum(_WEIGHTS)) % 11] for total in range(11))
 
 
-class InvalidResidentId(ValueError):  # noqa: N818  a refusal is named for what it says, as in problems.py
+class InvalidResidentId(ValueError):
     """What is wrong with a resident identity number, in words that do not repeat the number."""
 
 

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-class ScheduleMissing(Exception):  # noqa: N818  becomes PeriodNotPayable, which knows the payable periods
+class ScheduleMissing(Exception):
     """A year has no schedule by which its months could be assessed."""
 
     def __init__(self, year: int) -> None:

@@ -343,7 +343,7 @@ class EmbeddedPostgres:
                 stdout=output,
                 stderr=output,
                 cwd="/",
-                # An inherited LC_ALL that this machine lacks breaks initdb; PGDATA and its like mislead.
+                # The master key is no business of the server's, and a locale that the machine lacks breaks it.
                 env={"PATH": os.defpath, "LC_ALL": "C"},
                 user=user,
                 group=group,

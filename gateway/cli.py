@@ -120,7 +120,7 @@ def register_client(
     """Register a client and print its id and secret as JSON: the secret is shown this once."""
 
     async def work(connection: asyncpg.Connection, _settings: Settings) -> tuple[str, str]:
-        return await clients.register(connection, institution, channel, scopes.parse(scope))
+        return await clients.register(connection, institution, channel, scope.split())
 
     client_id, secret = with_connection(work)
     typer.echo(json.dumps({"client_id": client_id, "client_secret": secret}))

@@ -5,10 +5,8 @@ GATEWAY_TEST_DATABASE_URL names another server to test on; its role must be allo
 
 import asyncio
 import os
-import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +15,7 @@ import pytest
 
 from database.embedded import EmbeddedPostgres
 from database.migrate import migrate
+from tests.databases import fresh_database
 
 
 @pytest.fixture(scope="session")
@@ -37,24 +36,24 @@ def postgres_url() -> Iterator[str]:
     if configured:
         yield configured
         return
-    with (
-        tempfile.TemporaryDirectory(prefix="gateway-test-") as directory,
-        EmbeddedPostgres(Path(directory)) as url,
-    ):
-        yield url
+    with tempfile.TemporaryDirectory(prefix="gateway-test-") as directory:
+        # Where root runs the tests, the server's own user is to reach its cluster without help.
+        Path(directory).chmod(0o711)
+        with EmbeddedPostgres(Path(directory)) as url:
+            yield url
 
 
 @pytest.fixture
 def empty_database(postgres_url: str) -> Iterator[str]:
     """The URL of a fresh database with nothing in it."""
-    with _fresh_database(postgres_url) as url:
+    with fresh_database(postgres_url) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_url: str) -> Iterator[str]:
     """The name of a database with every migration applied, for `database` to copy."""
-    with _fresh_database(postgres_url) as url:
+    with fresh_database(postgres_url) as url:
         asyncio.run(_migrate(url))
         yield urlsplit(url).path.removeprefix("/")
 
@@ -62,35 +61,8 @@ def migrated_template(postgres_url: str) -> Iterator[str]:
 @pytest.fixture
 def database(postgres_url: str, migrated_template: str) -> Iterator[str]:
     """The URL of a fresh database with every migration applied."""
-    with _fresh_database(postgres_url, template=migrated_template) as url:
+    with fresh_database(postgres_url, template=migrated_template) as url:
         yield url
-
-
-@contextmanager
-def _fresh_database(postgres_url: str, template: str = "template1") -> Iterator[str]:
-    # The process id keeps the names of parallel test processes on one server apart.
-    name = f"test_{os.getpid()}_{secrets.token_hex(4)}"
-    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template}"))
-    try:
-        yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
-    finally:
-        asyncio.run(_drop(postgres_url, name))
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-async def _drop(postgres_url: str, name: str) -> None:
-    try:
-        await _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
-    except asyncpg.InsufficientPrivilegeError:
-        # FORCE may not end an autovacuum worker, which is the superuser's; the plain statement sends it away.
-        await _execute(postgres_url, f"DROP DATABASE {name}")
 
 
 async def _migrate(url: str) -> None:

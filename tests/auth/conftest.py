@@ -44,6 +44,13 @@ class Process:
         return str(answer.json()["access_token"])
 
 
+def is_refused(answer: httpx.Response, status: int, error: str) -> None:
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert set(answer.json()) <= {"error", "error_description"}
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
 Start = Callable[..., Awaitable[Process]]
 
 

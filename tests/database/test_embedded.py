@@ -117,11 +117,18 @@ def test_only_the_password_lets_in_and_only_its_owner_reads_it(data_dir: Path) -
         assert ask(url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
 
 
-def test_it_starts_in_a_locale_that_the_machine_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_programs_inherit_neither_the_master_key_nor_a_locale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    initdb = tmp_path / "initdb"
+    initdb.write_text("#!/bin/sh\nenv\nexit 1\n")
+    initdb.chmod(0o755)
+    monkeypatch.setenv("GATEWAY_MASTER_KEY", "secret")
     monkeypatch.setenv("LC_ALL", "tlh_KX.UTF-8")
-    monkeypatch.setenv("PGDATA", "/nonexistent")
-    with EmbeddedPostgres(tmp_path / "data") as url:
-        assert is_running(url)
+    with pytest.raises(EmbeddedPostgresError, match="LC_ALL=C") as failed:
+        EmbeddedPostgres(tmp_path / "data", tmp_path).__enter__()
+    assert "GATEWAY_MASTER_KEY" not in str(failed.value)
+    assert "tlh_KX" not in str(failed.value)
 
 
 def test_several_processes_share_one_server_and_the_last_stops_it(data_dir: Path) -> None:

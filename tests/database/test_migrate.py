@@ -79,13 +79,22 @@ async def test_an_applied_migration_that_was_edited_is_named(database: str) -> N
         await connection.close()
 
 
+@pytest.mark.parametrize(
+    ("sql", "error"),
+    [
+        ("CREATE TABLE bad (); SELECT 1 / 0", asyncpg.DivisionByZeroError),
+        # Applied, but not recorded.
+        ("CREATE TABLE bad (); INSERT INTO schema_migrations VALUES (2, '', '')", asyncpg.UniqueViolationError),
+    ],
+    ids=["refused", "unrecorded"],
+)
 async def test_a_migration_that_fails_leaves_nothing_of_itself_and_all_before_it(
-    connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+    connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch, sql: str, error: type[Exception]
 ) -> None:
     good = Migration(1, "0001_good", "CREATE TABLE good ()")
-    bad = Migration(2, "0002_bad", "CREATE TABLE bad (); SELECT 1 / 0")
+    bad = Migration(2, "0002_bad", sql)
     monkeypatch.setattr(module, "migrations", lambda: [good, bad])
-    with pytest.raises(asyncpg.DivisionByZeroError):
+    with pytest.raises(error):
         await migrate(connection)
     assert await missing(connection) == ["0002_bad"]
     assert await connection.fetchval("SELECT to_regclass('good') IS NOT NULL AND to_regclass('bad') IS NULL")
