@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from auth.keys import KeyRing
+from auth.keys import KeyRing, ensure_signing_key
 from auth.server import OAuthServer
 from auth.tokens import Caller, TokenVerifier
 from contributions.problems import BadInput
@@ -87,6 +87,7 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
         if behind:
             raise NotReady(f"The database lacks the migrations {', '.join(behind)}. Run: gateway migrate")
         vault = await Vault.open(connection, master_key_of(settings))
+        await ensure_signing_key(connection, vault)
     keys = KeyRing(pool, vault)
     assert settings.public_url is not None
     issuer = settings.public_url

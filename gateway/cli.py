@@ -17,10 +17,9 @@ from database.vault import Vault
 from gateway import load, sandbox
 from gateway.master_key import master_key_of
 from gateway.settings import Settings
-from gateway.work import database_of, told_in_one_line, with_connection
+from gateway.work import SIGTERM_STATUS, complain, database_of, end_on_sigterm, told_in_one_line, with_connection
 
 console = Console()
-errors = Console(stderr=True)
 
 
 def _described_settings() -> str:
@@ -45,6 +44,12 @@ app.add_typer(institutions_app, name="institutions")
 app.add_typer(clients_app, name="clients")
 
 
+@app.callback()
+def main() -> None:
+    """Run before every command."""
+    end_on_sigterm(SIGTERM_STATUS)
+
+
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
@@ -53,9 +58,9 @@ def serve(
     sandbox_: Annotated[bool, typer.Option("--sandbox", help="Load and serve the sandbox.")] = False,
 ) -> None:
     """Serve the API. Ends at SIGTERM with exit 0, its workers and its embedded PostgreSQL with it."""
-    from gateway.server import end_on_sigterm, run_server
+    from gateway.server import run_server
 
-    end_on_sigterm()
+    end_on_sigterm(status=0)
     with told_in_one_line():
         settings = Settings(sandbox=True) if sandbox_ else Settings()
         if settings.public_url is None:
@@ -63,10 +68,7 @@ def serve(
             settings = settings.model_copy(update={"public_url": f"http://{reached}:{port}"})
         with database_of(settings) as ready:
             asyncio.run(_prepare(ready))
-            console.print(
-                f"Serving {'the sandbox ' if ready.sandbox else ''}at {ready.public_url}/graphql",
-                markup=False,
-            )
+            typer.echo(f"Serving {'the sandbox ' if ready.sandbox else ''}at {ready.public_url}/graphql")
             run_server(ready, host, port, workers)
 
 
@@ -80,7 +82,7 @@ async def _prepare(settings: Settings) -> None:
             return
         behind = await missing(connection)
         if behind:
-            errors.print(f"The database lacks the migrations {', '.join(behind)}. Run: gateway migrate")
+            complain(f"The database lacks the migrations {', '.join(behind)}. Run: gateway migrate")
             sys.exit(1)
     finally:
         await connection.close()
@@ -97,9 +99,9 @@ def migrate_command() -> None:
 
     applied = with_connection(work)
     for name in applied:
-        console.print(f"applied {name}", markup=False)
+        typer.echo(f"applied {name}")
     if not applied:
-        console.print("The database is up to date.")
+        typer.echo("The database is up to date.")
 
 
 @institutions_app.command("add")
@@ -108,7 +110,7 @@ def add_institution(
 ) -> None:
     """Add an institution."""
     with_connection(lambda connection, _: institutions.add(connection, code, name, kind))
-    console.print(f"added {code}", markup=False)
+    typer.echo(f"added {code}")
 
 
 @clients_app.command("register")
@@ -147,7 +149,7 @@ def rotate_client(client_id: Annotated[str, typer.Argument(metavar="ID")]) -> No
 def revoke_client(client_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Revoke a client: it gets no more tokens, and those it holds end."""
     with_connection(lambda connection, _: clients.revoke(connection, client_id))
-    console.print(f"revoked {client_id}", markup=False)
+    typer.echo(f"revoked {client_id}")
 
 
 @app.command()

@@ -21,11 +21,11 @@ from database.loading import (
 from database.vault import Vault
 from gateway.master_key import master_key_of
 from gateway.settings import Settings
-from gateway.work import with_connection
+from gateway.work import complain, with_connection
 
 app = typer.Typer(help="Take over a file that an agency sent.", no_args_is_help=True)
-console = Console()
-errors = Console(stderr=True)
+#: Where the bar is drawn.
+terminal = Console(stderr=True)
 
 #: A policy is a page of amounts.
 MAX_POLICY_BYTES = 65_536
@@ -94,11 +94,11 @@ def _load(load: _Load, file: Path, accept_valid: bool) -> None:
 @contextmanager
 def _progress(file: Path) -> Iterator[Callable[[int], None] | None]:
     """Show a bar on a terminal, and nothing elsewhere."""
-    if not errors.is_terminal:
+    if not terminal.is_terminal:
         yield None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True) as bar:
+    with Progress(*columns, console=terminal, transient=True) as bar:
         task = bar.add_task(file.name, total=_rows_about(file))
         yield lambda rows: bar.update(task, completed=rows)
 
@@ -114,17 +114,16 @@ def _rows_about(file: Path) -> int | None:
 
 def _tell(report: LoadReport) -> None:
     for rejection in report.rejections:
-        errors.print(str(rejection), markup=False, highlight=False)
+        complain(str(rejection))
     kept = len(report.rejections)
     if report.rejected > kept:
-        errors.print(f"and {report.rejected - kept} more")
-    console.print(
+        complain(f"and {report.rejected - kept} more")
+    typer.echo(
         f"{report.rows_read} rows read: {report.loaded} loaded, {report.updated} updated, "
-        f"{report.unchanged} unchanged, {report.rejected} rejected",
-        highlight=False,
+        f"{report.unchanged} unchanged, {report.rejected} rejected"
     )
     if report.rejects_file is not None:
-        console.print(f"The rejected rows are in {report.rejects_file}", markup=False, highlight=False)
+        typer.echo(f"The rejected rows are in {report.rejects_file}")
     if not report.taken_over:
-        errors.print("Nothing was loaded. Mend the rows, or load the good ones with --accept-valid.")
+        complain("Nothing was loaded. Mend the rows, or load the good ones with --accept-valid.")
         raise typer.Exit(1)

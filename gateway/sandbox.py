@@ -1,9 +1,8 @@
-"""Brings a database up as the sandbox: migrated, loaded, with a key to sign by."""
+"""Brings a database up as the sandbox: migrated and loaded."""
 
 import asyncpg
 
 from auth.clients import hash_secret
-from auth.keys import ensure_signing_key
 from database.migrate import migrate
 from database.sandbox import load_sandbox
 from database.vault import Vault
@@ -17,4 +16,3 @@ async def prepare(connection: asyncpg.Connection, master_key: bytes) -> None:
     await migrate(connection)
     vault = await Vault.open(connection, master_key)
     await load_sandbox(connection, vault, hash_secret=hash_secret)
-    await ensure_signing_key(connection, vault)

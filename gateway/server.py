@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -103,12 +102,3 @@ def _end_with(parent_sentinel: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(ORPHAN_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def end_on_sigterm() -> None:
-    """Turn SIGTERM into SystemExit(0), so that what was started is ended with us, at any moment."""
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        sys.exit(0)
-
-    signal.signal(signal.SIGTERM, end)

@@ -1,14 +1,16 @@
 """What every command does around its work: settings, the database, and errors told in one line."""
 
 import asyncio
+import signal
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TypeVar
 
 import asyncpg
 import typer
 from pydantic import SecretStr, ValidationError
-from rich.console import Console
 
 from contributions.problems import BadInput
 from database.embedded import EmbeddedPostgres, EmbeddedPostgresError
@@ -21,7 +23,23 @@ from gateway.settings import Settings
 
 Result = TypeVar("Result")
 
-errors = Console(stderr=True)
+#: What a shell reports of a program that SIGTERM ended.
+SIGTERM_STATUS = 128 + signal.SIGTERM
+
+
+def end_on_sigterm(status: int) -> None:
+    """Turn SIGTERM into SystemExit, so that what was started is ended with us, at any moment."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        sys.exit(status)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def complain(message: str) -> None:
+    """Say on standard error what the operator should know, unwrapped: a line is a line."""
+    typer.echo(message, err=True)
+
 
 #: What the operator can mend: told in one line, without a stack trace.
 _EXPECTED = (
@@ -50,10 +68,11 @@ def told_in_one_line() -> Iterator[None]:
     except ValidationError as error:
         for entry in error.errors(include_url=False, include_context=False, include_input=False):
             where = ".".join(str(part) for part in entry["loc"])
-            errors.print(f"GATEWAY_{where.upper()}: {entry['msg']}" if where else entry["msg"], markup=False)
+            message = entry["msg"].removeprefix("Value error, ")
+            complain(f"GATEWAY_{where.upper()}: {message}" if where else message)
         raise typer.Exit(1) from None
     except _EXPECTED as error:
-        errors.print(f"{type(error).__name__}: {error}", markup=False)
+        complain(str(error) or type(error).__name__)
         raise typer.Exit(1) from None
 
 

@@ -26,7 +26,7 @@ def test_a_reason_is_one_phrase(code):
     assert re.fullmatch(r"[^\n]{10,120}", reason_text(code))
 
 
-@pytest.mark.parametrize("field", {*enrolments.COLUMNS, *contributions.COLUMNS, *bills.COLUMNS})
+@pytest.mark.parametrize("field", sorted({*enrolments.COLUMNS, *contributions.COLUMNS, *bills.COLUMNS}))
 def test_every_column_says_how_it_is_written(field):
     assert reason_text("INVALID_FIELD", field).startswith(f"{field} must be ")
 

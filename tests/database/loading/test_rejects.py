@@ -1,9 +1,10 @@
+import asyncio
 import csv
 import stat
 
 import pytest
 
-from database.loading import FileRefused, LedgerChanged, staging
+from database.loading import FileRefused, LedgerChanged, contributions, staging
 from database.loading.rejects import path_beside
 from database.loading.report import MAX_REJECTIONS_KEPT
 from tests.database.loading.conftest import codes, number
@@ -173,8 +174,6 @@ async def test_a_load_that_races_every_time_gives_up_and_leaves_nothing(agency, 
         await other.execute("UPDATE contributions SET standing = FALSE")
         await judge(connection)
 
-    from database.loading import contributions
-
     judge, report_of = contributions._judge, staging._report
     monkeypatch.setattr(contributions, "_judge", judge_after_reversal)
     monkeypatch.setattr(staging, "_report", pay_between)
@@ -187,18 +186,15 @@ async def test_a_load_that_races_every_time_gives_up_and_leaves_nothing(agency, 
     assert await agency.connection.fetchval("SELECT count(*) FROM contributions WHERE paid_on = '2020-03-16'") == 0
 
 
-async def test_loads_take_turns(agency, connect):
+async def test_a_load_waits_for_the_one_before_it_whatever_limits_requests_have(agency, connect):
     other = await connect()
+    await agency.connection.execute("SET statement_timeout = '100ms'; SET lock_timeout = '100ms'")
     try:
         async with other.transaction():
             await other.execute("SELECT pg_advisory_xact_lock($1)", staging.LOADS_LOCK)
-            await agency.connection.execute("SET statement_timeout = '5s'")
-            waiting = agency.enrol(GOOD)
-            import asyncio
-
-            task = asyncio.create_task(waiting)
-            done, _pending = await asyncio.wait([task], timeout=0.5)
+            load = asyncio.create_task(agency.enrol(GOOD))
+            done, _pending = await asyncio.wait([load], timeout=0.5)
             assert not done
-        assert (await task).loaded == 1
+        assert (await load).loaded == 1
     finally:
         await other.close()

@@ -57,14 +57,14 @@ async def test_the_bills_of_the_contract_are_there(sandbox):
     rows = await sandbox.fetch(
         """
         SELECT p.masked_name, b.origin, b.insurance, lower(b.months), upper(b.months) - 1
-        FROM bills AS b INNER JOIN payers AS p ON b.payer_id = p.id ORDER BY p.id, b.id
+        FROM bills AS b INNER JOIN payers AS p ON b.payer_id = p.id ORDER BY b.id
         """
     )
     assert [(*row[:3], months.text(row[3]), months.text(row[4])) for row in rows] == [
         ("*芳", "AGENCY_COUNTER", "PENSION", "2020-07", "2020-12"),
         ("*芳", "MEDICAL_BATCH", "MEDICAL", "2021-01", "2021-12"),
         ("**明", "MEDICAL_BATCH", "MEDICAL", "2021-01", "2021-12"),
-    ] or sorted(row[0] for row in rows) == ["*芳", "*芳", "**明"]
+    ]
 
 
 async def test_every_bill_and_contribution_is_what_its_schedule_asks_for(sandbox):

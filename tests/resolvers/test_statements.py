@@ -1,0 +1,164 @@
+"""How many statements an operation takes: one for each tree that is read, one for each that moves money."""
+
+import datetime
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from auth import scopes
+from auth.tokens import Caller
+from database.pool import open_pool
+from database.vault import Vault
+from gateway.app import word_exception
+from gateway.demo.client import document
+from gateway.execution.documents import DocumentStore
+from gateway.execution.runner import Runner
+from resolvers.call import Call
+from schema.context import Context
+from schema.contract import schema
+from schema.scopes import needs_of_field
+from tests.databases import fresh_database
+
+pytestmark = pytest.mark.anyio
+
+LIU = {"residentId": "369999197809250024", "name": "刘建国"}
+TODAY = datetime.date(2020, 11, 16)
+
+
+class Desk:
+    """Runs operations as ABC's counter, and counts what reaches PostgreSQL."""
+
+    def __init__(self, pool: asyncpg.Pool, vault: Vault, institution_id: int) -> None:
+        caller = Caller("abc-counter", institution_id, "ABC", "农业银行", "BANK", "COUNTER", scopes.COUNTER)
+        self.statements: list[str] = []
+        call = Call(caller, pool, vault, TODAY, datetime.timedelta(minutes=30))
+        self._context = Context(call, "en", "https://gateway.example")
+        core = schema._schema
+        self._documents = DocumentStore(core, needs_of_field, hide_suggestions=True, introspectable=False)
+        self._runner = Runner(core, word_exception, hide_suggestions=True)
+
+    def count(self, query: Any) -> None:
+        # asyncpg asks what an array type is made of, once for each connection.
+        if "typeinfo" not in query.query and "'jit'" not in query.query:
+            self.statements.append(query.query)
+
+    async def run(self, text: str, **variables: Any) -> Any:
+        self.statements.clear()
+        operation = self._documents.load(text).operation(None)
+        answer = await self._runner.run(operation, variables, self._context)
+        assert "errors" not in answer.body, answer.body["errors"]
+        (value,) = answer.body["data"].values()
+        return value
+
+
+@asynccontextmanager
+async def counting(url: str, vault_key: bytes) -> AsyncIterator[Desk]:
+    pool = await open_pool(url, max_size=1)
+    try:
+        async with pool.acquire() as connection:
+            vault = await Vault.open(connection, vault_key)
+            institution_id = await connection.fetchval("SELECT id FROM institutions WHERE code = 'ABC'")
+            desk = Desk(pool, vault, institution_id)
+            connection.add_query_logger(desk.count)
+        yield desk
+    finally:
+        await pool.close()
+
+
+@pytest.fixture
+def sandbox_copy(postgres_url: str, sandbox_template: str) -> Iterator[str]:
+    with fresh_database(postgres_url, sandbox_template) as url:
+        yield url
+
+
+@pytest.fixture
+async def desk(sandbox_copy: str, vault_key: bytes) -> AsyncIterator[Desk]:
+    async with counting(sandbox_copy, vault_key) as desk:
+        yield desk
+
+
+async def test_a_payer_with_periods_and_bills_is_one_statement_once_named(desk: Desk) -> None:
+    await desk.run(document("find_payer"), **LIU)
+    assert len(desk.statements) == 2, "the first time, the institution's naming of the person is kept"
+    await desk.run(document("find_payer"), **LIU)
+    assert len(desk.statements) == 1
+
+
+async def test_a_payment_is_one_statement_with_the_whole_tree_of_its_answer(desk: Desk) -> None:
+    payer = await desk.run(document("find_payer"), **LIU)
+    quote = await desk.run(
+        document("request_quote"),
+        input={"payerId": payer["id"], "firstMonth": "2020-01", "lastMonth": "2020-03", "tier": "60"},
+    )
+    assert len(desk.statements) == 2, "what is payable, and the quote"
+    submission = {
+        "payableId": quote["id"],
+        "amount": quote["amount"],
+        "bankReference": "ONE",
+        "collectedAt": "2020-11-16T09:30:00+08:00",
+    }
+    deep = """
+        mutation ($input: SubmitPaymentInput!) {
+          submitPayment(input: $input) {
+            ... on PaymentAccepted {
+              payment {
+                receipt { number status poolingArea { name } }
+                payable {
+                  id
+                  ... on Quote { status lines { month } payment { bankReference receipt { number } } }
+                }
+              }
+            }
+          }
+        }
+    """
+    answer = await desk.run(deep, input=submission)
+    assert len(desk.statements) == 1
+    payable = answer["payment"]["payable"]
+    assert payable["status"] == "PAID"
+    assert payable["payment"] == {"bankReference": "ONE", "receipt": {"number": answer["payment"]["receipt"]["number"]}}
+
+    await desk.run(document("find_payment"), bankReference="ONE")
+    assert len(desk.statements) == 1
+    await desk.run(document("payments_of_day"), on="2020-11-16")
+    assert len(desk.statements) == 1
+    await desk.run(document("receipts"), **LIU)
+    assert len(desk.statements) == 1
+    reversed_ = await desk.run(document("reverse_payment"), input={"bankReference": "ONE", "reason": "test"})
+    assert len(desk.statements) == 1
+    assert reversed_["payment"]["receipt"]["status"] == "VOID"
+
+
+async def test_the_same_tree_under_two_names_is_read_once(desk: Desk) -> None:
+    text = """
+        query ($residentId: ResidentId!, $name: String!) {
+          payer(residentId: $residentId, name: $name) {
+            a: payablePeriods(mode: ARREARS) { firstMonth }
+            b: payablePeriods(mode: ARREARS) { lastMonth }
+            c: payablePeriods(mode: CURRENT_YEAR) { firstMonth tiers { code } }
+          }
+        }
+    """
+    await desk.run(text, **LIU)
+    payer = await desk.run(text, **LIU)
+    (statement,) = desk.statements
+    assert statement.count("FROM unpaid_months") == 2
+    assert [p["firstMonth"] for p in payer["a"]] == ["2018-03", "2019-07"]
+    assert [p["lastMonth"] for p in payer["b"]] == ["2018-03", "2019-10"]
+    assert [(p["firstMonth"], len(p["tiers"])) for p in payer["c"]] == [("2020-01", 10)]
+
+
+async def test_what_is_not_asked_for_is_not_joined(desk: Desk) -> None:
+    text = """
+        query ($residentId: ResidentId!, $name: String!) {
+          payer(residentId: $residentId, name: $name) { maskedName }
+        }
+    """
+    await desk.run(text, **LIU)
+    await desk.run(text, **LIU)
+    (statement,) = desk.statements
+    for table in ("enrolments", "unpaid_months", "bills", "payments"):
+        assert table not in statement
