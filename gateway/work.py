@@ -13,10 +13,11 @@ import typer
 from pydantic import SecretStr, ValidationError
 
 from contributions.problems import BadInput
-from database.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from database.embedded import EmbeddedPostgres
 from database.loading import FileRefused, LedgerChanged
 from database.migrate import MigrationChanged
 from database.pool import connect
+from database.programs import EmbeddedPostgresError
 from database.sandbox import NotASandbox
 from database.vault import WrongMasterKey
 from gateway.settings import Settings

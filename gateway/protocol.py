@@ -1,0 +1,89 @@
+"""HTTP/1.1 as uvicorn speaks it over httptools, with limits on a request's head, which it has none of."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+#: A request's line and headers together; ours hold a token of 600 bytes.
+MAX_HEAD_BYTES = 32_768
+#: From a connection's first byte, or the end of the request before, to the end of the head. A client that sends
+#: more slowly holds the connection for nothing; one that sends nothing at all is ended by the keep-alive limit.
+HEAD_TIMEOUT_SECONDS = 10.0
+
+
+class _HeadTooLarge(Exception):
+    """The head has passed MAX_HEAD_BYTES."""
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection. A head that is too large is answered 431, one that is too slow 408, and either is the last."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        #: What has arrived of a head that is not yet complete, parsed or not.
+        self._head_bytes = 0
+        self._head_deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Give a client that has connected the keep-alive limit to begin."""
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection's limits with it."""
+        self._unset_keepalive_if_required()
+        self._stop_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has arrived, and refuse a head that has grown too large without an end."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(431)
+
+    def on_message_begin(self) -> None:
+        """Start the limits of a head."""
+        super().on_message_begin()
+        self._parsed_bytes = 0
+        self._stop_deadline()
+        self._head_deadline = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self._refuse, 408)
+
+    def on_url(self, url: bytes) -> None:
+        """Count the request's line."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count one header."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Stop the limits: the head is whole, and what follows is the endpoint's to limit."""
+        self._head_bytes = 0
+        self._stop_deadline()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a piece of the body on; its bytes were none of a head."""
+        self._head_bytes = 0
+        super().on_body(body)
+
+    def _count(self, length: int) -> None:
+        self._parsed_bytes += length
+        if self._parsed_bytes > MAX_HEAD_BYTES:
+            # httptools ends the parsing, and uvicorn the connection, after the answer that stands here.
+            raise _HeadTooLarge
+
+    def _stop_deadline(self) -> None:
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
+
+    def _refuse(self, status: int) -> None:
+        if self.transport.is_closing():
+            return
+        self.transport.write(STATUS_LINE[status] + b"connection: close\r\ncontent-length: 0\r\n\r\n")
+        self.transport.close()
