@@ -13,6 +13,10 @@ GRACE_SECONDS = 5
 # A read tree's statement may be longer than asyncpg's own limit, 15 kB, beyond which none is kept prepared. With
 # statement_cache_size, this bounds what one connection keeps.
 MAX_CACHED_STATEMENT_BYTES = 128 * 1024
+# A request that finds every connection taken for so long finds the server too busy, and is told so.
+ACQUIRE_TIMEOUT_SECONDS = 5
+# A connection that no request has used for so long is closed, and another opened when one is needed.
+IDLE_CONNECTION_SECONDS = 300
 # A transaction that waits for its own client holds its locks for nobody.
 IDLE_IN_TRANSACTION_TIMEOUT_SECONDS = 30
 
@@ -29,6 +33,21 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no ty
     def get_reset_query(self) -> str:
         """No statement."""
         return ""
+
+
+class _Pool(asyncpg.Pool):  # type: ignore[misc] # asyncpg has no types
+    """A pool whose callers do not wait for ever: TimeoutError after ACQUIRE_TIMEOUT_SECONDS, with nothing done."""
+
+    __slots__ = ()
+
+    def acquire(self, *, timeout: float | None = ACQUIRE_TIMEOUT_SECONDS) -> asyncpg.pool.PoolAcquireContext:
+        """Take a connection, waiting for one at the most so long."""
+        return super().acquire(timeout=timeout)
+
+
+async def _know_records(connection: asyncpg.Connection) -> None:
+    """Make asyncpg learn what record[] is: it asks for the types of a result's columns, not for those inside a ROW."""
+    await connection.fetchval("SELECT ARRAY[ROW(1)]")
 
 
 async def open_pool(
@@ -59,11 +78,18 @@ async def open_pool(
             # Our statements take milliseconds; compiling one takes tens of them.
             "jit": "off",
         }
-    return await asyncpg.create_pool(
+    return await _Pool(
         url,
+        connection_class=_Connection,
+        record_class=asyncpg.Record,
         min_size=min_size,
         max_size=max_size,
-        connection_class=_Connection,
+        # Statements stay prepared for as long as the connection: none is renewed for having served many.
+        max_queries=2**31,
+        max_inactive_connection_lifetime=IDLE_CONNECTION_SECONDS,
+        setup=None,
+        init=_know_records,
+        loop=None,
         statement_cache_size=statement_cache_size,
         # Statements are kept as long as the connection: an expired one costs some request a round trip.
         max_cached_statement_lifetime=0,

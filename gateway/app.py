@@ -122,5 +122,8 @@ def word_exception(exception: BaseException) -> tuple[str, str, dict[str, Any]] 
         case GraphQLError():
             return "BAD_USER_INPUT", exception.message, {}
         case asyncpg.QueryCanceledError() | asyncpg.LockNotAvailableError() | TimeoutError():
-            return "TRY_AGAIN", "The database took too long; nothing was changed. Try again.", {}
+            # Whether a statement that was given up has run is not known here: repeating it is safe and tells.
+            return "TRY_AGAIN", "The gateway could not finish in time. Send the same again.", {}
+        case asyncpg.PostgresConnectionError() | asyncpg.InterfaceError() | ConnectionError():
+            return "TRY_AGAIN", "The gateway lost its database. Send the same again.", {}
     return None

@@ -2,8 +2,20 @@
 
 import logging
 import sys
+import traceback
+from types import TracebackType
 
 import structlog
+
+#: Exceptions whose message is told: of the system, or our own words. Any other may repeat a value that it was
+#: given, as PostgreSQL's and asyncpg's do.
+_TOLD = (OSError, AssertionError)
+#: Of an exception's frames, the last: where it was raised.
+MAX_FRAMES = 50
+#: Of exceptions that led to one another, the last.
+MAX_CAUSES = 10
+
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def configure_logs(level: str) -> None:
@@ -13,7 +25,7 @@ def configure_logs(level: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso"),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_stack),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -35,3 +47,25 @@ def configure_logs(level: str) -> None:
     root.setLevel(level)
     # Its debug lines hold tokens and client ids.
     logging.getLogger("authlib").setLevel(logging.WARNING)
+
+
+def _stack(exc_info: _ExcInfo) -> str:
+    """Return what was raised, where, and why, without the values that a message may repeat."""
+    told: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None and len(told) < MAX_CAUSES:
+        frames = traceback.format_list(traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:])
+        told.append("".join([*frames, _named(error)]))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n\nwhich led to:\n\n".join(reversed(told))
+
+
+def _named(error: BaseException) -> str:
+    kind = type(error)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    # What PostgreSQL says without values: the condition, and the rule that stood in the way.
+    for attribute in ("sqlstate", "table_name", "column_name", "constraint_name"):
+        value = getattr(error, attribute, None)
+        if isinstance(value, str):
+            name += f" {attribute}={value}"
+    return f"{name}: {error}" if isinstance(error, _TOLD) else name

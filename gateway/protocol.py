@@ -13,7 +13,7 @@ HEAD_TIMEOUT_SECONDS = 10.0
 
 
 class _HeadTooLarge(Exception):
-    """The head has passed MAX_HEAD_BYTES."""
+    """The head has passed MAX_HEAD_BYTES: raised in a callback, it ends the parsing."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -21,7 +21,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        #: What has arrived of a head that is not yet complete, parsed or not.
+        #: What has arrived since the last whole head or piece of a body, be it parsed or not.
+        self._waiting_bytes = 0
+        #: What has been parsed of the head, and of the trailers after its body.
         self._head_bytes = 0
         self._head_deadline: asyncio.TimerHandle | None = None
 
@@ -38,15 +40,22 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what has arrived, and refuse a head that has grown too large without an end."""
-        self._head_bytes += len(data)
+        self._waiting_bytes += len(data)
         super().data_received(data)
-        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+        if self._waiting_bytes > MAX_HEAD_BYTES:
             self._refuse(431)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what could not be parsed to its end."""
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(431)
+        else:
+            super().send_400_response(msg)
 
     def on_message_begin(self) -> None:
         """Start the limits of a head."""
         super().on_message_begin()
-        self._parsed_bytes = 0
+        self._head_bytes = 0
         self._stop_deadline()
         self._head_deadline = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self._refuse, 408)
 
@@ -62,19 +71,18 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Stop the limits: the head is whole, and what follows is the endpoint's to limit."""
-        self._head_bytes = 0
+        self._waiting_bytes = 0
         self._stop_deadline()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Pass a piece of the body on; its bytes were none of a head."""
-        self._head_bytes = 0
+        self._waiting_bytes = 0
         super().on_body(body)
 
     def _count(self, length: int) -> None:
-        self._parsed_bytes += length
-        if self._parsed_bytes > MAX_HEAD_BYTES:
-            # httptools ends the parsing, and uvicorn the connection, after the answer that stands here.
+        self._head_bytes += length
+        if self._head_bytes > MAX_HEAD_BYTES:
             raise _HeadTooLarge
 
     def _stop_deadline(self) -> None:
@@ -84,6 +92,12 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int) -> None:
         if self.transport.is_closing():
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            # The request before it on this connection is still to be answered, and its answer is not to be
+            # taken for this one.
+            self.cycle.keep_alive = False
+            self.pipeline.clear()
             return
         self.transport.write(STATUS_LINE[status] + b"connection: close\r\ncontent-length: 0\r\n\r\n")
         self.transport.close()

@@ -4,6 +4,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -12,9 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from gateway.headers import StrictHeaders
+from gateway.logs import configure_logs
 from gateway.metrics import MULTIPROCESS_DIRECTORY
+from gateway.protocol import LimitedProtocol
 from gateway.settings import Settings
 
 #: What requests under way may still take after SIGTERM: longer than a statement's timeout.
@@ -25,16 +30,18 @@ ORPHAN_SECONDS = DRAIN_SECONDS + 5
 BACKLOG = 1024
 #: An idle connection of a bank's client: longer than its usual pause between two requests.
 KEEP_ALIVE_SECONDS = 75
-#: A request's line and headers; ours hold a token of 600 bytes.
-MAX_HEADER_BYTES = 32_768
+#: A worker that does not answer its parent for so long is replaced; a start on a busy machine takes seconds.
+WORKER_SILENCE_SECONDS = 20
 
 
 def run_server(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve until SIGTERM or SIGINT. `settings` have their database and public URL by now.
 
-    Raises SystemExit when the port is taken or a worker can't start.
+    Raises OSError when the address can't be had, SystemExit when a worker can't start.
     """
     _hand_down(settings)
+    # What the parent of several workers has to say; each worker does the same for itself.
+    configure_logs(settings.log_level)
     with _metrics_directory(workers):
         config = uvicorn.Config(
             "gateway.server:worker_app",
@@ -43,7 +50,7 @@ def run_server(settings: Settings, host: str, port: int, workers: int) -> None:
             port=port,
             workers=workers,
             loop="uvloop",
-            http="httptools",
+            http=LimitedProtocol,
             ws="none",
             log_config=None,
             access_log=False,
@@ -52,20 +59,32 @@ def run_server(settings: Settings, host: str, port: int, workers: int) -> None:
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
-            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+            timeout_worker_healthcheck=WORKER_SILENCE_SECONDS,
         )
         # Bound here, so that a taken port is told before any worker starts.
-        socket = config.bind_socket()
-        try:
+        with _bound_socket(host, port) as listener:
             if workers > 1:
-                Multiprocess(config, sockets=[socket]).run()
+                parent = Multiprocess(config, sockets=[listener])
+                parent.run()
+                if any(worker.exitcode == STARTUP_FAILURE for worker in parent.processes):
+                    sys.exit(STARTUP_FAILURE)
                 return
             server = uvicorn.Server(config)
-            server.run(sockets=[socket])
-        finally:
-            socket.close()
+            server.run(sockets=[listener])
         if not server.started:
-            sys.exit(3)
+            sys.exit(STARTUP_FAILURE)
+
+
+def _bound_socket(host: str, port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        # A server that has just ended leaves connections behind that would keep its port for a minute.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise OSError(error.errno, f"Can't listen on {host} port {port}: {error.strerror}") from error
+    return bound
 
 
 def _hand_down(settings: Settings) -> None:
@@ -94,7 +113,7 @@ def worker_app() -> object:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    return create_app()
+    return StrictHeaders(create_app())
 
 
 def _end_with(parent_sentinel: int) -> None:

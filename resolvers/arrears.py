@@ -10,6 +10,7 @@ from resolvers.bills import bill_by_row
 from resolvers.call import Call
 from resolvers.reading import Reading
 from resolvers.records import AssessedBill
+from resolvers.retrying import retried
 from resolvers.schedules import read_schedule, schedule_id_of, schedule_row
 
 #: A working life: nobody pays arrears of more years, and a forged range prices no more of them.
@@ -38,14 +39,17 @@ async def request_assessment(
         lines = arrears_lines(first_month, last_month, by_year)
     except ScheduleMissing as missing:
         raise PeriodNotPayable(payable, code="SCHEDULE_MISSING") from missing
-    bill_id = await call.pool.fetchval(
-        "SELECT assess_arrears($1, $2, $3, int4range($4, $5), $6::assessed_line[])",
-        row_id,
-        insurance,
-        period.pooling_area,
-        first_month,
-        last_month + 1,
-        [(line.month, line.monthly_base, line.rate, line.amount) for line in lines],
+    bill_id = await retried(
+        lambda: call.pool.fetchval(
+            "SELECT assess_arrears($1, $2, $3, int4range($4, $5), $6::assessed_line[], $7)",
+            row_id,
+            insurance,
+            period.pooling_area,
+            first_month,
+            last_month + 1,
+            [(line.month, line.monthly_base, line.rate, line.amount) for line in lines],
+            call.business_date,
+        )
     )
     if bill_id is None:
         # Paid between our look and the assessment: answer with what is payable now.

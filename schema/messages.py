@@ -7,7 +7,7 @@ from importlib.resources import files
 from babel.messages.pofile import read_po
 
 from contributions import money, months
-from contributions.problems import AmountMismatch, MonthsAlreadyPaid, Refusal, Rejection
+from contributions.problems import AmountMismatch, BillNotPayable, MonthsAlreadyPaid, Refusal, Rejection
 
 #: The first is what a caller hears that asks for no language we have.
 LOCALES = ("zh_CN", "en")
@@ -33,6 +33,9 @@ def message_of(problem: Refusal | Rejection, locale: str) -> str:
     """Return what a refusal or a rejected bill says to people."""
     values: dict[str, str] = {}
     match problem:
+        case BillNotPayable(next_action="CORRECT_REQUEST"):
+            # To an agency that would withdraw it: there is no money to return.
+            return text("BILL_NOT_WITHDRAWABLE", locale)
         case MonthsAlreadyPaid(months=paid):
             values["months"] = _runs(paid)
         case AmountMismatch(expected=expected):

@@ -28,7 +28,7 @@ ROWS_BETWEEN_PROGRESS: Final = 10_000
 # A load sorts and joins whole files, one load at a time. It is long, waits for a load before it, and between two
 # batches of rejected rows it reads the file: the limits that requests have are not for it.
 _SETTINGS: Final = """
-    SET LOCAL work_mem = '64MB';
+    SET LOCAL work_mem = '16MB';
     SET LOCAL statement_timeout = 0;
     SET LOCAL lock_timeout = 0;
     SET LOCAL idle_in_transaction_session_timeout = 0;

@@ -24,7 +24,7 @@ CREATE TABLE data_keys (
 );
 CREATE UNIQUE INDEX data_keys_current ON data_keys (purpose) WHERE retired_at IS NULL;
 
--- What this database is. One row, so that a sandbox is never taken for production, nor the reverse.
+-- What this database is. One row, so that the sandbox is never loaded into anything else.
 CREATE TABLE installation (
     only_row boolean PRIMARY KEY DEFAULT TRUE CHECK (only_row),
     sandbox boolean NOT NULL

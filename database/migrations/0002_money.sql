@@ -312,14 +312,15 @@ $$;
 
 CREATE TYPE assessed_line AS (month integer, monthly_base numeric, rate numeric, amount numeric);
 
--- 往年核定: the bill for a run of arrears. The same run again returns the bill there is; a different run that
--- overlaps withdraws the unpaid one. NULL when a month has been paid or is no longer owed.
+-- 往年核定: the bill for a run of arrears. The same run again returns the payable bill there is; a different run
+-- that overlaps withdraws the unpaid one. NULL when a month has been paid or is no longer owed.
 CREATE FUNCTION assess_arrears(
     p_payer_id bigint,
     p_insurance text,
     p_pooling_area text,
     p_months int4range,
-    p_lines assessed_line[]
+    p_lines assessed_line[],
+    p_business_date date
 ) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -337,13 +338,14 @@ BEGIN
     SELECT b.id INTO v_bill_id FROM bills AS b
     WHERE
         b.payer_id = p_payer_id AND b.insurance = p_insurance AND b.months = p_months
-        AND b.origin = 'PAYER_ARREARS' AND b.withdrawn_at IS NULL;
+        AND b.origin = 'PAYER_ARREARS' AND b.withdrawn_at IS NULL
+        AND (b.pay_by IS NULL OR b.pay_by >= p_business_date);
     IF FOUND THEN
         RETURN v_bill_id;
     END IF;
 
     UPDATE bills AS b
-    SET withdrawn_at = now(), withdrawal_reason = 'assessed anew for other months'
+    SET withdrawn_at = now(), withdrawal_reason = 'assessed anew'
     WHERE
         b.payer_id = p_payer_id AND b.insurance = p_insurance AND b.months && p_months
         AND b.origin = 'PAYER_ARREARS' AND b.withdrawn_at IS NULL

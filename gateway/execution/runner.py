@@ -7,7 +7,7 @@ from inspect import isawaitable
 from typing import Any
 
 import structlog
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, execute
+from graphql import ExecutionResult, FieldNode, GraphQLError, GraphQLSchema, execute
 
 from gateway.execution.documents import InvalidDocument, Operation
 from gateway.execution.values import without_values
@@ -62,14 +62,25 @@ class Runner:
 
     def _worded(self, error: GraphQLError) -> dict[str, Any]:
         cause = error.original_error
-        known = self._wording(cause) if cause is not None else None
+        known = self._known(cause)
         if known is not None:
             code, message, more = known
             return _entry(message, error, {"code": code, **more})
         reference = secrets.token_hex(8)
-        log.error("fault", reference=reference, path=error.path, exc_info=cause or error)
+        # The schema's name of the field: the path holds aliases, which are the caller's own words.
+        field = error.nodes[0].name.value if error.nodes and isinstance(error.nodes[0], FieldNode) else None
+        log.error("fault", reference=reference, field=field, exc_info=cause or error)
         message = f"The gateway failed. Its operator finds the reason under {reference}."
         return _entry(message, error, {"code": "INTERNAL_SERVER_ERROR", "reference": reference})
+
+    def _known(self, cause: Exception | None) -> tuple[str, str, dict[str, Any]] | None:
+        if isinstance(cause, GraphQLError):
+            # The executor's own: of an argument that only the variables made wrong, or that an answer is not as
+            # the schema has it, which is our fault and may repeat the answer.
+            if cause.message.startswith("Argument '"):
+                return "BAD_USER_INPUT", without_values(cause.message), {}
+            return None
+        return self._wording(cause) if cause is not None else None
 
 
 #: As many as a validation reports.

@@ -20,24 +20,41 @@ from graphql.language import SKIP
 from graphql.pyutils import print_path_list
 from graphql.utilities import validate_input_literal
 
-#: graphql-core's ways to repeat a value.
+#: What a document's or an input object's own words look like, which may be told.
+_NAME = r"[_A-Za-z][_0-9A-Za-z]{0,63}"
+
+#: graphql-core's ways to repeat a value, each at the end of its message: what matches is left out.
 _REPEATED = (
+    (re.compile(rf"(unknown field '{_NAME}').*\Z", re.DOTALL), r"\1."),
+    (re.compile(r"unknown field '.*\Z", re.DOTALL), "an unknown field."),
     (re.compile(r",? (?:but encountered error .*?; )?found:? .*\Z", re.DOTALL), "."),
     (
         re.compile(r"( cannot represent [a-z0-9 -]*?)(?: value)?(?:: .*|\. Did you mean.*)\Z", re.DOTALL),
         r"\1 value.",
     ),
-    (re.compile(r"Value '.*' does not exist in", re.DOTALL), "This value does not exist in"),
+    (re.compile(r"Value '.*' does not exist in (?:'(\w+)' enum)?.*\Z", re.DOTALL), r"There is no such \1."),
 )
-#: Whatever else might carry one: no message of ours has this many digits in a row.
-_DIGITS = re.compile(r"[0-9]{11,}[0-9Xx]")
+#: Of a syntax error, what was expected or what kind of thing stood there. The rest is the document's text, and the
+#: error's location says where to look.
+_SYNTAX = re.compile(
+    r"Syntax Error: (?:Expected (?:'[^\w'\"]{1,3}'|'[a-z]+'|\w+)"
+    r"|Unexpected (?:'[^\w'\"]{1,3}'|<EOF>|[A-Za-z ]*[A-Za-z])"
+    r"|Name '(?:true|false|null)' is reserved"
+    r"|[A-Z][A-Za-z ]*(?:[0-9]{1,6} tokens|[A-Za-z]))",
+    re.ASCII,
+)
+#: Whatever else might carry one: no message of ours has this many digits, or a character of a Chinese name.
+_PERSONAL = re.compile(r"[0-9](?:[ -]?[0-9]){10,}(?:[ -]?[0-9Xx])?|[^\x00-\x7f]+")
 
 
 def without_values(message: str) -> str:
     """Return a message of graphql-core without the value that it repeats."""
+    if message.startswith("Syntax Error"):
+        syntax = _SYNTAX.match(message)
+        return f"{syntax[0]}." if syntax is not None else "Syntax Error."
     for pattern, replacement in _REPEATED:
         message = pattern.sub(replacement, message)
-    return _DIGITS.sub("***", message)
+    return _PERSONAL.sub("***", message)
 
 
 class ArgumentValuesRule(ValuesOfCorrectTypeRule):

@@ -1,0 +1,373 @@
+"""The bank has collected the money: exactly once, at the exact amount, with a receipt, and told again for ever."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from tests.acceptance.gateway import Client, Server
+from tests.acceptance.operations import (
+    COLLECTED_AT,
+    PAYMENT_OF,
+    RECEIPT,
+    RECEIPT_OF,
+    Answer,
+    agency_bill,
+    bills,
+    node,
+    pay,
+    payer_id,
+    quote,
+    reverse,
+    runs,
+    submit,
+)
+from tests.acceptance.people import CHEN, OUYANG, Office, Person
+
+PAYMENTS = """query ($on: Date!, $status: PaymentStatus, $first: Int, $after: String) {
+  payments(on: $on, status: $status, first: $first, after: $after) {
+    edges { cursor node { bankReference status channel } }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def people(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office")).crowd(60)
+
+
+@pytest.fixture(scope="module")
+def icbc(server: Server) -> Client:
+    return server.client("icbc-mobile")
+
+
+@pytest.fixture(scope="module")
+def abc(server: Server) -> Client:
+    return server.client("abc-counter")
+
+
+@pytest.fixture(scope="module")
+def tax(server: Server) -> Client:
+    return server.client("tax-window")
+
+
+def payment_of(client: Client, reference: str) -> Answer | None:
+    found: Answer | None = client.run(PAYMENT_OF, bankReference=reference)["payment"]
+    return found
+
+
+def references(client: Client, **arguments: object) -> list[str]:
+    found = client.run(PAYMENTS, **{"on": "2020-11-16", "first": 100, **arguments})["payments"]["edges"]
+    return [edge["node"]["bankReference"] for edge in found]
+
+
+def test_a_payment_and_its_receipt_say_what_was_paid(icbc: Client) -> None:
+    payable = quote(icbc, CHEN, "2020-04", "2020-12")
+    answer = submit(icbc, payable, "PAY-CHEN", branch="南昌分行", teller="0017")
+    assert (answer["__typename"], answer["replayed"]) == ("PaymentAccepted", False)
+    payment = answer["payment"]
+    receipt = payment.pop("receipt")
+    assert payment["payable"] == {
+        "__typename": "Quote",
+        "id": payable["id"],
+        "insurance": "PENSION",
+        "firstMonth": "2020-04",
+        "lastMonth": "2020-12",
+        "monthCount": 9,
+        "amount": "5445.00",
+    }
+    assert (payment["bankReference"], payment["amount"], payment["status"]) == ("PAY-CHEN", "5445.00", "ACCEPTED")
+    assert (payment["channel"], payment["businessDate"]) == ("MOBILE_BANKING", "2020-11-16")
+    assert datetime.fromisoformat(payment["collectedAt"]) == datetime.fromisoformat(COLLECTED_AT)
+    assert payment["collectedAt"].endswith("+08:00")
+    assert payment["acceptedAt"].endswith("+08:00")
+    assert (payment["postedAt"], payment["reversedAt"]) == (None, None)
+    assert (receipt["status"], receipt["insurance"]) == ("VALID", "PENSION")
+    assert (receipt["maskedName"], receipt["maskedResidentId"]) == ("**兰", "369***********0010")
+    assert (receipt["firstMonth"], receipt["lastMonth"]) == ("2020-04", "2020-12")
+    assert (receipt["amount"], receipt["amountInWords"]) == ("5445.00", "伍仟肆佰肆拾伍元整")
+    assert (receipt["institution"]["code"], receipt["bankReference"]) == ("ICBC", "PAY-CHEN")
+    assert receipt["poolingArea"]["code"] == "360000"
+    assert receipt["issuedAt"].endswith("+08:00")
+    assert receipt["verificationCode"]
+    assert receipt["pdfUrl"].endswith(f"/receipts/{receipt['number']}.pdf")
+    assert icbc.run(RECEIPT_OF, number=receipt["number"])["receipt"] == receipt
+    assert payment_of(icbc, "PAY-CHEN") == payment | {"receipt": receipt}
+    assert runs(icbc, CHEN) == []
+
+
+@pytest.mark.parametrize(
+    ("tier", "last", "words"),
+    [
+        ("60", "2020-01", "陆佰零伍元整"),
+        ("100", "2020-01", "壹仟零捌元整"),
+        ("100", "2020-12", "壹万贰仟零玖拾陆元整"),
+        ("250", "2020-12", "叁万零贰佰肆拾元整"),
+    ],
+)
+def test_the_amount_in_words(icbc: Client, people: Iterator[Person], tier: str, last: str, words: str) -> None:
+    payment = pay(icbc, quote(icbc, next(people), "2020-01", last, tier), f"PAY-WORDS-{tier}-{last}")
+    assert payment["receipt"]["amountInWords"] == words
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        ("100000.00", "壹拾万元整"),
+        ("20.05", "贰拾元零伍分"),
+        ("1000000.01", "壹佰万元零壹分"),
+        ("100200300.00", "壹亿零贰拾万零叁佰元整"),
+        ("999999999999.99", "玖仟玖佰玖拾玖亿玖仟玖佰玖拾玖万玖仟玖佰玖拾玖元玖角玖分"),
+        ("3.21", "叁元贰角壹分"),
+    ],
+)
+def test_an_agencys_amount_in_words(
+    server: Server, abc: Client, people: Iterator[Person], amount: str, words: str
+) -> None:
+    person = next(people)
+    si = server.client("social-insurance-agency")
+    agency_bill(si, f"SI-WORDS-{amount}", person, "2020-01", "2020-01", amount)
+    payment = pay(abc, bills(abc, person)[0], f"PAY-WORDS-{amount}")
+    assert (payment["amount"], payment["receipt"]["amountInWords"]) == (amount, words)
+
+
+def test_the_channel_is_the_clients(server: Server, people: Iterator[Person]) -> None:
+    channels = {
+        "abc-counter": "COUNTER",
+        "abc-mobile": "MOBILE_BANKING",
+        "tax-wechat": "WECHAT",
+        "ganfutong": "MINI_PROGRAM",
+        "tax-window": "TAX_WINDOW",
+    }
+    for client_id, channel in channels.items():
+        client = server.client(client_id)
+        payment = pay(client, quote(client, next(people), "2020-01", "2020-01"), f"PAY-{client_id}")
+        assert payment["channel"] == channel
+
+
+@pytest.mark.parametrize("amount", ["604.99", "605.01", "0.01", "60500.00", "999999999999.99"])
+def test_the_amount_must_be_exact(icbc: Client, people: Iterator[Person], amount: str) -> None:
+    person = next(people)
+    payable = quote(icbc, person, "2020-01", "2020-01")
+    reference = f"PAY-AMOUNT-{amount}"
+    refused = submit(icbc, payable, reference, amount=amount)
+    assert (refused["__typename"], refused["expected"]) == ("AmountMismatch", "605.00")
+    assert payment_of(icbc, reference) is None
+    assert runs(icbc, person, mode="CURRENT_YEAR") == [("CURRENT_YEAR", "2020-01", "2020-12")]
+    # A reference that was refused was never accepted, and can be used.
+    assert submit(icbc, payable, reference)["replayed"] is False
+
+
+@pytest.mark.parametrize("amount", ["605", "605.0", "605.00"])
+def test_equal_amounts_are_equal_however_written(icbc: Client, people: Iterator[Person], amount: str) -> None:
+    payable = quote(icbc, next(people), "2020-01", "2020-01")
+    reference = f"PAY-WRITTEN-{amount}"
+    assert submit(icbc, payable, reference, amount=amount)["payment"]["amount"] == "605.00"
+    for again in ("605", "605.0", "605.00"):
+        assert submit(icbc, payable, reference, amount=again)["replayed"] is True
+
+
+def test_the_same_again_is_the_first_answer(server: Server, abc: Client, people: Iterator[Person]) -> None:
+    payable = quote(abc, next(people), "2020-01", "2020-02")
+    first = submit(abc, payable, "PAY-AGAIN")
+    offsets = (COLLECTED_AT, "2020-11-16T01:30:00Z", "2020-11-16T01:30:00.000Z", "2020-11-15T20:30:00-05:00")
+    for collected_at in offsets:
+        again = submit(abc, payable, "PAY-AGAIN", collectedAt=collected_at)
+        assert again["replayed"] is True, collected_at
+        assert again["payment"] == first["payment"]
+    other_desk = submit(abc, payable, "PAY-AGAIN", branch="别的支行", teller="9")
+    assert other_desk["replayed"] is True
+    # References belong to the institution, not to one of its clients; the channel stays where the payer stood.
+    colleague = submit(server.client("abc-mobile"), payable, "PAY-AGAIN")
+    assert colleague["replayed"] is True
+    assert colleague["payment"] == first["payment"]
+    assert colleague["payment"]["channel"] == "COUNTER"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": "605.01"},
+        {"amount": "604.00"},
+        {"collectedAt": "2020-11-16T09:30:01+08:00"},
+        {"collectedAt": "2020-11-16T09:30:00Z"},
+        {"payableId": "other"},
+        {"payableId": "nonsense"},
+    ],
+    ids=str,
+)
+def test_a_reference_is_not_used_for_anything_else(
+    icbc: Client, people: Iterator[Person], change: dict[str, str]
+) -> None:
+    person = next(people)
+    reference = f"PAY-REUSED-{person.resident_id[-6:-1]}"
+    payable = quote(icbc, person, "2020-01", "2020-01")
+    accepted = pay(icbc, payable, reference)
+    if change.get("payableId") == "other":
+        change = {"payableId": quote(icbc, person, "2020-02", "2020-02")["id"]}
+    refused = submit(icbc, payable, reference, **change)
+    assert refused["__typename"] == "BankReferenceReused"
+    assert payment_of(icbc, reference) == accepted
+
+
+def test_two_banks_may_use_the_same_reference(icbc: Client, abc: Client, people: Iterator[Person]) -> None:
+    for bank in (icbc, abc):
+        pay(bank, quote(bank, next(people), "2020-01", "2020-01"), "PAY-BOTH")
+    mine, theirs = payment_of(icbc, "PAY-BOTH"), payment_of(abc, "PAY-BOTH")
+    assert mine is not None
+    assert theirs is not None
+    assert mine["receipt"]["number"] != theirs["receipt"]["number"]
+    assert (mine["receipt"]["institution"]["code"], theirs["receipt"]["institution"]["code"]) == ("ICBC", "ABC")
+
+
+def test_another_institutions_quote_is_not_found(icbc: Client, abc: Client, people: Iterator[Person]) -> None:
+    person = next(people)
+    payable = quote(icbc, person, "2020-01", "2020-01")
+    payer_id(abc, person)
+    refused = submit(abc, payable, "PAY-FOREIGN")
+    assert refused["__typename"] == "PayableNotFound"
+    assert refused["nextAction"] in ("RETURN_MONEY", "CORRECT_REQUEST")
+    assert node(abc, payable["id"]) is None
+
+
+@pytest.mark.parametrize("identity", ["", "x", "UXVvdGU6MQ==", "1", "369999198503120010", "' OR 1=1", "A" * 500])
+def test_what_is_no_payable_is_not_found(icbc: Client, identity: str) -> None:
+    refused = submit(icbc, {"id": identity, "amount": "605.00"}, "PAY-NOTHING")
+    assert refused["__typename"] == "PayableNotFound"
+
+
+def test_a_node_of_another_kind_is_no_payable(icbc: Client, people: Iterator[Person]) -> None:
+    person = next(people)
+    payment = pay(icbc, quote(icbc, person, "2020-01", "2020-01"), "PAY-KIND")
+    for identity in (payer_id(icbc, person), payment["id"], payment["receipt"]["id"]):
+        assert submit(icbc, {"id": identity, "amount": "605.00"}, "PAY-KIND-2")["__typename"] == "PayableNotFound"
+
+
+def test_a_bill_is_paid_by_any_institution_that_has_named_the_person(
+    server: Server, abc: Client, icbc: Client, tax: Client, people: Iterator[Person]
+) -> None:
+    person = next(people)
+    agency_bill(server.client("social-insurance-agency"), "SI-SHARED", person, "2020-01", "2020-01", "605.00")
+    banks = bills(abc, person)[0]
+    assert submit(tax, banks, "PAY-UNNAMED")["__typename"] == "PayableNotFound"
+    assert submit(icbc, bills(icbc, person)[0], "PAY-SHARED")["__typename"] == "PaymentAccepted"
+    refused = submit(abc, banks, "PAY-SHARED")
+    assert refused["__typename"] in ("MonthsAlreadyPaid", "BillNotPayable")
+    assert refused["nextAction"] == "RETURN_MONEY"
+    # The other bank sees that it is paid, and nothing of by whom.
+    theirs = bills(abc, person, status=None)[0]
+    assert theirs["status"] == "PAID"
+    found = node(abc, theirs["id"])
+    assert found is not None
+    assert found["payment"] is None
+
+
+def test_a_partial_overlap_names_the_paid_months(icbc: Client, abc: Client, people: Iterator[Person]) -> None:
+    person = next(people)
+    late = quote(icbc, person, "2020-06", "2020-08")
+    wide = quote(icbc, person, "2020-01", "2020-12")
+    pay(abc, quote(abc, person, "2020-04", "2020-06"), "PAY-PART")
+    pay(abc, quote(abc, person, "2020-10", "2020-10"), "PAY-PART-2")
+    refused = submit(icbc, late, "PAY-LATE")
+    assert (refused["__typename"], refused["months"]) == ("MonthsAlreadyPaid", ["2020-06"])
+    assert refused["nextAction"] in ("RETURN_MONEY", "REQUOTE")
+    assert submit(icbc, wide, "PAY-WIDE")["months"] == ["2020-04", "2020-05", "2020-06", "2020-10"]
+    assert runs(icbc, person, mode="CURRENT_YEAR") == [
+        ("CURRENT_YEAR", "2020-01", "2020-03"),
+        ("CURRENT_YEAR", "2020-07", "2020-09"),
+        ("CURRENT_YEAR", "2020-11", "2020-12"),
+    ]
+
+
+def test_a_quote_and_a_bill_for_the_same_month(server: Server, icbc: Client, people: Iterator[Person]) -> None:
+    person = next(people)
+    agency_bill(server.client("social-insurance-agency"), "SI-MONTH", person, "2020-07", "2020-12", "3630.00")
+    bill = bills(icbc, person)[0]
+    pay(icbc, quote(icbc, person, "2020-07", "2020-07"), "PAY-MONTH")
+    refused = submit(icbc, bill, "PAY-MONTH-BILL")
+    assert (refused["__typename"], refused["months"]) == ("MonthsAlreadyPaid", ["2020-07"])
+
+
+def test_one_persons_insurances_are_paid_apart(server: Server, icbc: Client) -> None:
+    bill = bills(icbc, OUYANG)[0]
+    payment = pay(icbc, bill, "PAY-OUYANG")
+    assert (payment["receipt"]["insurance"], payment["receipt"]["amount"]) == ("MEDICAL", bill["amount"])
+    assert payment["payable"]["__typename"] == "AssessedBill"
+
+
+def test_a_payment_is_found_by_its_own_institution_only(
+    server: Server, icbc: Client, abc: Client, people: Iterator[Person]
+) -> None:
+    payment = pay(icbc, quote(icbc, next(people), "2020-01", "2020-01"), "PAY-OWN")
+    assert payment_of(icbc, "PAY-OWN") == payment
+    for stranger in (abc, server.client("tax-wechat")):
+        assert payment_of(stranger, "PAY-OWN") is None
+        assert stranger.run(RECEIPT_OF, number=payment["receipt"]["number"])["receipt"] is None
+    assert payment_of(icbc, "PAY-NEVER") is None
+    assert icbc.run(RECEIPT_OF, number="0")["receipt"] is None
+
+
+def test_the_payments_of_a_day(server: Server, tax: Client, people: Iterator[Person]) -> None:
+    before = references(tax)
+    wechat = server.client("tax-wechat")
+    for number in range(5):
+        client = (tax, wechat)[number % 2]
+        pay(client, quote(client, next(people), "2020-01", "2020-01"), f"PAY-DAY-{number}")
+    reverse(tax, "PAY-DAY-2")
+    expected = {f"PAY-DAY-{number}" for number in range(5)}
+    assert set(references(tax)) - set(before) == expected
+    assert references(wechat) == references(tax)
+    assert "PAY-DAY-2" in references(tax, status="REVERSED")
+    assert set(references(tax, status="ACCEPTED")) & expected == expected - {"PAY-DAY-2"}
+    assert references(tax, status="POSTED") == references(tax, status="REFUNDED") == []
+    for day in ("2020-11-15", "2020-11-17", "1900-01-01", "9999-12-31", "0001-01-01"):
+        assert references(tax, on=day) == []
+    walked, after = [], None
+    for _ in range(100):
+        page = tax.run(PAYMENTS, on="2020-11-16", first=2, after=after)["payments"]
+        walked += [edge["node"]["bankReference"] for edge in page["edges"]]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    assert walked == references(tax)
+
+
+def test_a_payers_receipts_are_those_of_the_callers_institution(
+    icbc: Client, abc: Client, people: Iterator[Person]
+) -> None:
+    person = next(people)
+    mine = pay(icbc, quote(icbc, person, "2020-01", "2020-01"), "PAY-RECEIPT-1")["receipt"]
+    also = pay(icbc, quote(icbc, person, "2020-02", "2020-02"), "PAY-RECEIPT-2")["receipt"]
+    theirs = pay(abc, quote(abc, person, "2020-03", "2020-03"), "PAY-RECEIPT-1")["receipt"]
+    document = f"""query ($residentId: ResidentId!, $name: String!, $year: Int, $first: Int) {{
+      payer(residentId: $residentId, name: $name) {{
+        receipts(year: $year, first: $first) {{ edges {{ node {{ {RECEIPT} }} }} pageInfo {{ hasNextPage }} }}
+      }} }}"""
+
+    def receipts(client: Client, **arguments: int) -> list[str]:
+        found = client.run(document, **person.variables, **arguments)["payer"]["receipts"]["edges"]
+        return sorted(edge["node"]["number"] for edge in found)
+
+    assert receipts(icbc) == receipts(icbc, year=2020) == sorted([mine["number"], also["number"]])
+    assert receipts(abc) == [theirs["number"]]
+    assert receipts(icbc, year=2019) == []
+    assert len(receipts(icbc, first=1)) == 1
+
+
+def test_receipt_numbers_and_codes_are_not_to_be_guessed(icbc: Client, people: Iterator[Person]) -> None:
+    person = next(people)
+    receipts = [
+        pay(icbc, quote(icbc, person, f"2020-{m:02}", f"2020-{m:02}"), f"PAY-CODE-{m}")["receipt"] for m in (1, 2, 3)
+    ]
+    assert len({receipt["number"] for receipt in receipts}) == 3
+    assert len({receipt["verificationCode"] for receipt in receipts}) == 3
+    assert all(re.fullmatch(r"\S{8,}", receipt["verificationCode"]) for receipt in receipts)
+
+
+@pytest.mark.parametrize("reference", ["A", "x" * 64, "!\"#$%&'()*+,-./", ":;<=>?@[\\]^_`{|}~", "0"])
+def test_a_reference_is_any_printable_ascii(icbc: Client, people: Iterator[Person], reference: str) -> None:
+    payment = pay(icbc, quote(icbc, next(people), "2020-01", "2020-01"), reference)
+    assert payment["bankReference"] == reference
+    assert payment_of(icbc, reference) == payment
