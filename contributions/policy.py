@@ -17,9 +17,7 @@ MAX_CODE_LENGTH = 32
 # One sentence beside an amount on a telephone's screen.
 MAX_NOTE_LENGTH = 200
 
-_KEYS = frozenset(
-    {"insurance", "year", "pooling_area", "rate", "average_monthly_wage", "arrears_tier", "tiers"}
-)
+_KEYS = frozenset({"insurance", "year", "pooling_area", "rate", "average_monthly_wage", "arrears_tier", "tiers"})
 _TIER_KEYS = frozenset({"code", "percent", "monthly_base", "monthly_amount", "note"})
 
 _POOLING_AREA = re.compile(r"[0-9]{6}")
@@ -94,9 +92,7 @@ def _arrears_tier(document: Mapping[str, object], insurance: str, tiers: tuple[T
 def _rate(document: Mapping[str, object]) -> Decimal:
     text = _text(document, "rate", "rate")
     if _RATE.fullmatch(text) is None or not Decimal(text):
-        raise BadInput(
-            "rate", 'must be a fraction between 0 and 1 with at most four decimals, such as "0.20"'
-        )
+        raise BadInput("rate", 'must be a fraction between 0 and 1 with at most four decimals, such as "0.20"')
     return Decimal(text)
 
 

@@ -1,8 +1,7 @@
 """Which months can be paid, and what they cost by the published schedules."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import assert_never
 
 from contributions import months
 from contributions.problems import TierNotOffered
@@ -17,7 +16,6 @@ __all__ = [
     "Tier",
     "arrears_lines",
     "pay_by",
-    "payable_runs",
     "period_containing",
     "quote_lines",
 ]
@@ -29,28 +27,6 @@ class ScheduleMissing(Exception):
     def __init__(self, year: int) -> None:
         super().__init__(year)
         self.year = year
-
-
-def payable_runs(
-    unpaid: Sequence[tuple[int, int | None]], mode: PeriodMode, business_year: int
-) -> list[tuple[int, int]]:
-    """Return the runs of months, both ends included, that can be paid in a mode.
-
-    `unpaid` are the owed and unpaid months as PostgreSQL's int4multirange has them: in order, apart from one
-    another, the lower bound included, the upper not, None for no upper bound. CURRENT_YEAR (本年自主缴费)
-    keeps those of the business date's year, ARREARS (往年补缴) those of earlier years; a run of arrears may
-    span years.
-    """
-    if mode == "CURRENT_YEAR":
-        earliest, latest = months.first_of_year(business_year), months.last_of_year(business_year)
-    elif mode == "ARREARS":
-        earliest, latest = months.FIRST_MONTH, months.first_of_year(business_year) - 1
-    else:
-        assert_never(mode)
-    cut = (
-        (max(lower, earliest), latest if upper is None else min(upper - 1, latest)) for lower, upper in unpaid
-    )
-    return [(first, last) for first, last in cut if first <= last]
 
 
 def pay_by(mode: PeriodMode, business_year: int) -> date | None:

@@ -94,14 +94,14 @@ async def _take_over(call: Call, batch: str, content: bytes, bills: Sequence[Bil
         if batch_id is None:
             return await _replay(call, connection, batch, content), True
         rejections = _refused_as_written(call, bills)
-        if not rejections:
-            await stage_bills(connection, (_row(call, index, bill) for index, bill in enumerate(bills)))
-            rejections = [
-                Rejection(found.index, bills[found.index].bill_number, found.code)
-                for found in await check_bills(connection)
-            ]
+        readable = sorted(set(range(len(bills))) - {rejection.index for rejection in rejections})
+        await stage_bills(connection, (_row(call, index, bills[index]) for index in readable))
+        rejections += [
+            Rejection(found.index, bills[found.index].bill_number, found.code)
+            for found in await check_bills(connection)
+        ]
         if rejections:
-            raise BillsRejected(tuple(rejections))
+            raise BillsRejected(tuple(sorted(rejections, key=lambda rejection: rejection.index)))
         await take_over_bills(connection, batch_id)
         return batch_id, False
 

@@ -5,10 +5,13 @@ any of them refuses.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import asyncpg
 import orjson
+import structlog
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
@@ -24,6 +27,13 @@ BODY_TIMEOUT_SECONDS = 10.0
 
 RESPONSE_TYPE = "application/graphql-response+json"
 JSON_TYPE = "application/json"
+
+log = structlog.get_logger()
+
+#: A quality of RFC 9110, 12.4.2.
+_QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
+#: What an endpoint says of a body that it has not read to its end: the connection can't be used again.
+_LAST = {"connection": "close"}
 
 #: Makes what every field of an operation shares: of the caller and the Accept-Language header.
 MakeContext = Callable[[Caller, str | None], object]
@@ -43,12 +53,19 @@ class GraphQLEndpoint:
     """The endpoint, over the store of documents, the runner and the verifier of tokens."""
 
     def __init__(
-        self, documents: DocumentStore, runner: Runner, verifier: TokenVerifier, make_context: MakeContext
+        self,
+        documents: DocumentStore,
+        runner: Runner,
+        verifier: TokenVerifier,
+        make_context: MakeContext,
+        *,
+        body_timeout_seconds: float = BODY_TIMEOUT_SECONDS,
     ) -> None:
         self._documents = documents
         self._runner = runner
         self._verifier = verifier
         self._make_context = make_context
+        self._body_timeout_seconds = body_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -58,7 +75,7 @@ class GraphQLEndpoint:
                 raise _Refused(405, "Use POST.", {"allow": "POST"})
             caller = await self._caller(headers)
             media_type = _media_type(headers)
-            body = await _body(headers, receive)
+            body = await _body(headers, receive, self._body_timeout_seconds)
             answer = await self._answer(caller, headers, *_request(body))
         except _Refused as refusal:
             content = {"errors": [{"message": refusal.message}]}
@@ -69,7 +86,11 @@ class GraphQLEndpoint:
         await _send(send, status, media_type, answer.body, {})
 
     async def _caller(self, headers: Headers) -> Caller:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
+        given = headers.getlist("authorization")
+        if len(given) > 1:
+            challenge = 'Bearer error="invalid_request"'
+            raise _Refused(400, "Authorization: must be given once.", {"www-authenticate": challenge})
+        scheme, _, token = (given[0] if given else "").partition(" ")
         if scheme.lower() == "bearer" and token:
             remembered = self._verifier.remembered(token)
             if remembered is not None:
@@ -78,7 +99,10 @@ class GraphQLEndpoint:
                 return await self._verifier.verify(token)
             except InvalidToken:
                 pass  # The reason is nobody's business but ours: every bad token gets the one answer.
-        challenge = 'Bearer realm="gateway", error="invalid_token"'
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.error("token not verified", exc_info=error)
+                raise _Refused(503, "The token can't be verified now. Try again.", {"retry-after": "5"}) from None
+        challenge = 'Bearer error="invalid_token"'
         raise _Refused(401, "A valid access token is needed.", {"www-authenticate": challenge})
 
     async def _answer(
@@ -95,44 +119,61 @@ class GraphQLEndpoint:
             return refused(document)
         missing = missing_scope(operation.needs, caller.scopes)
         if missing is not None:
-            challenge = f'Bearer realm="gateway", error="insufficient_scope", scope="{missing}"'
+            challenge = f'Bearer error="insufficient_scope", scope="{missing}"'
             raise _Refused(403, f"The token lacks the scope {missing}.", {"www-authenticate": challenge})
         context = self._make_context(caller, headers.get("accept-language"))
         return await self._runner.run(operation, variables, context)
 
 
 def _media_type(headers: Headers) -> str:
-    content_type = headers.get("content-type", "")
-    kind, _, parameters = content_type.partition(";")
-    if kind.strip().lower() != JSON_TYPE:
+    """Return the media type to answer in; refuse a body, or a wish for an answer, that is neither of ours."""
+    kind, *parameters = headers.get("content-type", "").lower().split(";")
+    if kind.strip() != JSON_TYPE:
         raise _Refused(415, "Content-Type: must be application/json.")
-    charset = parameters.strip().lower()
-    if charset and charset.replace('"', "") not in ("charset=utf-8", "charset=utf8"):
-        raise _Refused(415, "Content-Type: must be in UTF-8.")
-    accepted = headers.get("accept")
-    if accepted is None:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
+            raise _Refused(415, "Content-Type: must be in UTF-8.")
+    accepted = ",".join(headers.getlist("accept"))
+    if not accepted.strip():
         return JSON_TYPE
-    # The first of ours that is named; what comes with wildcards gets the older one, as the specification has it.
-    for entry in accepted.split(","):
-        wanted, _, quality = entry.strip().partition(";")
-        if quality.strip().replace(" ", "") in ("q=0", "q=0.0"):
-            continue
-        match wanted.strip().lower():
-            case "application/graphql-response+json":
-                return RESPONSE_TYPE
-            case "application/json" | "application/*" | "*/*":
-                return JSON_TYPE
-    raise _Refused(406, f"Accept: must allow {RESPONSE_TYPE} or {JSON_TYPE}.")
+    ranges = _ranges(accepted)
+    # Where both are as welcome, the one that is named goes before the one that a wildcard lets in; else the older
+    # one, as the specification has it.
+    best = max((JSON_TYPE, RESPONSE_TYPE), key=lambda ours: _welcome(ranges, ours))
+    if _welcome(ranges, best)[0] == 0:
+        raise _Refused(406, f"Accept: must allow {RESPONSE_TYPE} or {JSON_TYPE}.")
+    return best
 
 
-async def _body(headers: Headers, receive: Receive) -> bytes:
-    too_large = _Refused(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
+def _ranges(accepted: str) -> dict[str, tuple[float, int]]:
+    """Return the quality of each media range of an Accept header, and its place before others."""
+    ranges: dict[str, tuple[float, int]] = {}
+    for place, entry in enumerate(accepted.lower().split(",")):
+        media_range, *parameters = (part.strip() for part in entry.split(";"))
+        quality = next((p.partition("=")[2].strip() for p in parameters if p.partition("=")[0].strip() == "q"), "1")
+        if _QUALITY.fullmatch(quality):
+            ranges.setdefault(media_range, (float(quality), -place))
+    return ranges
+
+
+def _welcome(ranges: Mapping[str, tuple[float, int]], ours: str) -> tuple[float, bool, int]:
+    """Return how welcome a media type is: by its most specific range (RFC 9110, 12.5.1)."""
+    if ours in ranges:
+        quality, place = ranges[ours]
+        return quality, True, place
+    quality, _ = ranges.get("application/*", ranges.get("*/*", (0.0, 0)))
+    return quality, False, 0
+
+
+async def _body(headers: Headers, receive: Receive, timeout_seconds: float) -> bytes:
+    too_large = _Refused(413, f"The body is larger than {MAX_BODY_BYTES} bytes.", _LAST)
     length = headers.get("content-length", "0")
-    if len(length) > 12 or (length.isdigit() and int(length) > MAX_BODY_BYTES):
+    if len(length) > 12 or (length.isdecimal() and int(length) > MAX_BODY_BYTES):
         raise too_large
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
+        async with asyncio.timeout(timeout_seconds):
             while True:
                 message: Message = await receive()
                 if message["type"] == "http.disconnect":
@@ -143,7 +184,7 @@ async def _body(headers: Headers, receive: Receive) -> bytes:
                 if not message.get("more_body", False):
                     return bytes(body)
     except TimeoutError:
-        raise _Refused(408, "The body did not arrive in time.") from None
+        raise _Refused(408, "The body did not arrive in time.", _LAST) from None
 
 
 def _request(body: bytes) -> tuple[str, Mapping[str, Any], str | None]:
@@ -176,7 +217,6 @@ async def _send(
     lines = [
         (b"content-type", f"{media_type}; charset=utf-8".encode()),
         (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
         *((name.encode(), value.encode()) for name, value in headers.items()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": lines})

@@ -25,8 +25,8 @@ _NAME = r"[_A-Za-z][_0-9A-Za-z]{0,63}"
 
 #: graphql-core's ways to repeat a value, each at the end of its message: what matches is left out.
 _REPEATED = (
+    (re.compile(rf"unknown field '(?!{_NAME}'[.,]).*\Z", re.DOTALL), "an unknown field."),
     (re.compile(rf"(unknown field '{_NAME}').*\Z", re.DOTALL), r"\1."),
-    (re.compile(r"unknown field '.*\Z", re.DOTALL), "an unknown field."),
     (re.compile(r",? (?:but encountered error .*?; )?found:? .*\Z", re.DOTALL), "."),
     (
         re.compile(r"( cannot represent [a-z0-9 -]*?)(?: value)?(?:: .*|\. Did you mean.*)\Z", re.DOTALL),

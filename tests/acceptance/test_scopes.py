@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.acceptance.gateway import Client, Server
-from tests.acceptance.operations import REQUEST_QUOTE, REVERSE_PAYMENT, payer_id, quote, submit
+from tests.acceptance.operations import REVERSE_PAYMENT, payer_id, quote, submit
 from tests.acceptance.people import CHEN, LIU, ZHAO
 from tests.acceptance.snapshot import snapshot
 
@@ -82,18 +82,19 @@ def test_a_scope_is_asked_for_by_name(server: Server, bank: Client) -> None:
     refused(server.client("social-insurance-agency").post('{ receipt(number: "1") { id } }'), "receipt:read")
 
 
+QUOTE = '{payerId: "x", firstMonth: "2020-06", lastMonth: "2020-06", tier: "60"}'
+ARREARS = '{payerId: "x", firstMonth: "2019-06", lastMonth: "2019-06"}'
+PAYMENT = '{payableId: "x", amount: "1", bankReference: "X", collectedAt: "2020-11-16T09:30:00+08:00"}'
+REVERSAL = '{bankReference: "X", reason: "x"}'
 FIELDS = {
     "payer:read": f'{{ payer(residentId: "{CHEN.resident_id}", name: "x") {{ id }} }}',
     "payment:read": '{ payment(bankReference: "X") { id } }',
     "receipt:read": '{ receipt(number: "X") { id } }',
     "settlement:read": '{ settlementDay(date: "2020-11-16") { status } }',
-    "quote:write": 'mutation { requestQuote(input: {payerId: "x", firstMonth: "2020-06", lastMonth: "2020-06", tier: "60"})'
-    " { __typename } }",
-    "assessment:write": 'mutation { requestAssessment(input: {payerId: "x", firstMonth: "2019-06", lastMonth: "2019-06"})'
-    " { __typename } }",
-    "payment:write": 'mutation { submitPayment(input: {payableId: "x", amount: "1", bankReference: "X",'
-    ' collectedAt: "2020-11-16T09:30:00+08:00"}) { __typename } }',
-    "payment:reverse": 'mutation { reversePayment(input: {bankReference: "X", reason: "x"}) { __typename } }',
+    "quote:write": f"mutation {{ requestQuote(input: {QUOTE}) {{ __typename }} }}",
+    "assessment:write": f"mutation {{ requestAssessment(input: {ARREARS}) {{ __typename }} }}",
+    "payment:write": f"mutation {{ submitPayment(input: {PAYMENT}) {{ __typename }} }}",
+    "payment:reverse": f"mutation {{ reversePayment(input: {REVERSAL}) {{ __typename }} }}",
     "settlement:write": 'mutation { reconcileDay(input: {date: "2020-11-16", entries: []}) { __typename } }',
 }
 
@@ -124,34 +125,28 @@ def test_only_agencies_assess_bills(server: Server, field: str) -> None:
 )
 def test_fields_of_a_payer_need_theirs(server: Server, scope: str, selection: str) -> None:
     others = narrowed(server, "icbc-mobile", "payer:read bill:read" if scope != "bill:read" else "payer:read")
-    document = f"query ($residentId: ResidentId!, $name: String!) {{ payer(residentId: $residentId, name: $name) {{ {selection} }} }}"
+    arguments = "residentId: $residentId, name: $name"
+    document = f"query ($residentId: ResidentId!, $name: String!) {{ payer({arguments}) {{ {selection} }} }}"
     refused(others.post(document, CHEN.variables), scope)
     # Even where the person is not known: it is the operation that is refused, not what it finds.
     refused(others.post(document, {**CHEN.variables, "name": "无此人"}), scope)
 
 
+# What follows `mutation ($input: RequestQuoteInput!, $no: Boolean = false)`.
 ONE_TOO_MANY = {
-    "plain": "mutation ($input: RequestQuoteInput!) { requestQuote(input: $input) { ... on Quote { id payment { id } } } }",
-    "alias": "mutation ($input: RequestQuoteInput!) { q: requestQuote(input: $input) { ... on Quote { id p: payment { x: id } } } }",
-    "named fragment": "mutation ($input: RequestQuoteInput!) { requestQuote(input: $input) { ...Q } }"
-    " fragment Q on Quote { id payment { id } }",
-    "nested fragments": "mutation ($input: RequestQuoteInput!) { requestQuote(input: $input) { ...A } }"
-    " fragment A on Quote { ... on Payable { ...B } } fragment B on Payable { id ... on Quote { ...C } }"
-    " fragment C on Quote { payment { id } }",
-    "inline": "mutation ($input: RequestQuoteInput!) { requestQuote(input: $input) { ... { ... on Node { ... on Quote"
-    " { id payment { id } } } } } }",
-    "include": "mutation ($input: RequestQuoteInput!) { requestQuote(input: $input) { ... on Quote { id payment"
-    " @include(if: true) { id } } } }",
-    "skip by variable": "mutation ($input: RequestQuoteInput!, $no: Boolean = false) { requestQuote(input: $input)"
-    " { ... on Quote { id payment @skip(if: $no) { id } } } }",
-    "include on a fragment": "mutation ($input: RequestQuoteInput!, $yes: Boolean = true) { requestQuote(input: $input)"
-    " { ... on Quote @include(if: $yes) { payment { id } } } }",
-    "second field": "mutation ($input: RequestQuoteInput!) { requestQuote(input: $input) { __typename }"
-    ' reversePayment(input: {bankReference: "X", reason: "x"}) { __typename } }',
-    "root fragment": "mutation ($input: RequestQuoteInput!) { requestQuote(input: $input) { __typename } ...M }"
-    ' fragment M on Mutation { reversePayment(input: {bankReference: "X", reason: "x"}) { __typename } }',
-    "second field first": "mutation ($input: RequestQuoteInput!) {"
-    ' reversePayment(input: {bankReference: "X", reason: "x"}) { __typename } requestQuote(input: $input) { __typename } }',
+    "plain": "{ requestQuote(input: $input) { ... on Quote { id payment { id } } } }",
+    "alias": "{ q: requestQuote(input: $input) { ... on Quote { id p: payment { x: id } } } }",
+    "named fragment": "{ requestQuote(input: $input) { ...Q } } fragment Q on Quote { id payment { id } }",
+    "nested fragments": "{ requestQuote(input: $input) { ...A } } fragment A on Quote { ... on Payable { ...B } }"
+    " fragment B on Payable { id ... on Quote { ...C } } fragment C on Quote { payment { id } }",
+    "inline": "{ requestQuote(input: $input) { ... { ... on Node { ... on Quote { id payment { id } } } } } }",
+    "include": "{ requestQuote(input: $input) { ... on Quote { id payment @include(if: true) { id } } } }",
+    "skip": "{ requestQuote(input: $input) { ... on Quote { id payment @skip(if: $no) { id } } } }",
+    "skipped fragment": "{ requestQuote(input: $input) { ... on Quote @skip(if: $no) { payment { id } } } }",
+    "after": f"{{ requestQuote(input: $input) {{ __typename }} reversePayment(input: {REVERSAL}) {{ __typename }} }}",
+    "before": f"{{ reversePayment(input: {REVERSAL}) {{ __typename }} requestQuote(input: $input) {{ __typename }} }}",
+    "root fragment": "{ requestQuote(input: $input) { __typename } ...M }"
+    f" fragment M on Mutation {{ reversePayment(input: {REVERSAL}) {{ __typename }} }}",
 }
 
 
@@ -162,7 +157,8 @@ def test_nothing_of_an_operation_with_one_field_too_many_has_run(
     client = narrowed(server, "icbc-mobile", "payer:read quote:write")
     run = QUOTE_RUN | {"payerId": payer_id(client, ZHAO)}
     before = snapshot(sandbox_database)
-    response = client.post(ONE_TOO_MANY[case], {"input": run})
+    declared = "$input: RequestQuoteInput!" + (", $no: Boolean = false" if "$no" in ONE_TOO_MANY[case] else "")
+    response = client.post(f"mutation ({declared}) {ONE_TOO_MANY[case]}", {"input": run})
     refused(response, "payment:reverse" if "reversePayment" in ONE_TOO_MANY[case] else "payment:read")
     assert snapshot(sandbox_database) == before
 

@@ -46,9 +46,7 @@ def test_a_name_of_50_characters_stands() -> None:
     assert normalise(" " + "陈" * MAX_LENGTH + " ") == "陈" * MAX_LENGTH
 
 
-@pytest.mark.parametrize(
-    "hidden", ["\0", "\n", "\t", "\r", "\x7f", "\x85", "\u200b", "\u202e", "\ufeff", "\ud800"]
-)
+@pytest.mark.parametrize("hidden", ["\0", "\n", "\t", "\r", "\x7f", "\x85", "\u200b", "\u202e", "\ufeff", "\ud800"])
 @pytest.mark.parametrize("name", ["{}陈晓兰", "陈{}晓兰", "陈晓兰{}"])
 def test_control_and_invisible_characters_are_refused_anywhere(name: str, hidden: str) -> None:
     with pytest.raises(ValueError, match=r"^name: ") as refused:

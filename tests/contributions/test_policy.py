@@ -62,9 +62,7 @@ def test_medical_needs_no_arrears_tier_and_pension_does(document: Document) -> N
     assert parse_policy(document).arrears_tier == "60"
 
 
-@pytest.mark.parametrize(
-    "key", ["insurance", "year", "pooling_area", "rate", "average_monthly_wage", "tiers"]
-)
+@pytest.mark.parametrize("key", ["insurance", "year", "pooling_area", "rate", "average_monthly_wage", "tiers"])
 def test_a_missing_key_is_named(document: Document, key: str) -> None:
     del document[key]
     with pytest.raises(BadInput) as refused:
@@ -181,9 +179,7 @@ def test_amounts_are_stated_and_never_computed(document: Document) -> None:
 
 toml_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates(),
-    lambda children: (
-        st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3)
-    ),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
     max_leaves=8,
 )
 mutations = st.sampled_from(

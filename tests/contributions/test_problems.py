@@ -46,9 +46,7 @@ NEXT_ACTIONS = [
 
 
 @pytest.mark.parametrize(("problem", "code", "next_action"), NEXT_ACTIONS)
-def test_a_problem_says_its_stable_code_and_what_to_do_next(
-    problem: Refusal, code: str, next_action: str
-) -> None:
+def test_a_problem_says_its_stable_code_and_what_to_do_next(problem: Refusal, code: str, next_action: str) -> None:
     assert (problem.code, problem.next_action, str(problem)) == (code, next_action, code)
 
 

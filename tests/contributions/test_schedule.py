@@ -11,13 +11,11 @@ from contributions.problems import TierNotOffered
 from contributions.schedule import (
     Line,
     Period,
-    PeriodMode,
     Schedule,
     ScheduleMissing,
     Tier,
     arrears_lines,
     pay_by,
-    payable_runs,
     period_containing,
     quote_lines,
 )
@@ -77,62 +75,10 @@ def test_a_tier_that_is_not_offered_is_answered_with_those_that_are(guide: Sched
     assert refused.value.offered == guide.tiers
 
 
-@pytest.mark.parametrize(
-    ("first", "last"), [("2019-12", "2020-01"), ("2020-12", "2021-01"), ("2020-05", "2020-04")]
-)
-def test_a_quote_is_priced_from_the_schedule_of_the_months_own_year(
-    guide: Schedule, first: str, last: str
-) -> None:
+@pytest.mark.parametrize(("first", "last"), [("2019-12", "2020-01"), ("2020-12", "2021-01"), ("2020-05", "2020-04")])
+def test_a_quote_is_priced_from_the_schedule_of_the_months_own_year(guide: Schedule, first: str, last: str) -> None:
     with pytest.raises(ValueError, match="schedule's year"):
         quote_lines(guide, month(first), month(last), "60")
-
-
-def test_months_of_the_current_year_and_arrears_are_cut_at_january() -> None:
-    unpaid = [
-        (month("2018-03"), month("2018-04")),
-        (month("2019-07"), month("2020-03")),
-        (month("2020-05"), None),
-    ]
-    assert payable_runs(unpaid, "CURRENT_YEAR", 2020) == [
-        (month("2020-01"), month("2020-02")),
-        (month("2020-05"), month("2020-12")),
-    ]
-    assert payable_runs(unpaid, "ARREARS", 2020) == [
-        (month("2018-03"), month("2018-03")),
-        (month("2019-07"), month("2019-12")),
-    ]
-
-
-def test_a_period_of_arrears_may_span_years() -> None:
-    assert payable_runs([(month("2017-11"), month("2019-03"))], "ARREARS", 2020) == [
-        (month("2017-11"), month("2019-02"))
-    ]
-
-
-def test_months_of_a_later_year_are_not_payable_yet() -> None:
-    unpaid = [(month("2021-01"), None)]
-    assert payable_runs(unpaid, "CURRENT_YEAR", 2020) == payable_runs(unpaid, "ARREARS", 2020) == []
-
-
-bounds = st.lists(st.integers(month("2015-01"), month("2024-12")), unique=True, max_size=12)
-
-
-@given(bounds, st.booleans(), st.integers(2016, 2023))
-def test_each_unpaid_month_up_to_the_business_year_is_payable_in_one_mode(
-    drawn: list[int], open_ended: bool, year: int
-) -> None:
-    ordered = sorted(drawn)
-    unpaid: list[tuple[int, int | None]] = list(zip(ordered[::2], ordered[1::2], strict=False))
-    if open_ended and len(ordered) % 2:
-        unpaid.append((ordered[-1], None))
-    horizon = month("2030-01")
-    owed = {m for lower, upper in unpaid for m in range(lower, horizon if upper is None else upper)}
-
-    def payable(mode: PeriodMode) -> list[int]:
-        return [m for first, last in payable_runs(unpaid, mode, year) for m in range(first, last + 1)]
-
-    assert payable("CURRENT_YEAR") == sorted(m for m in owed if m // 12 == year)
-    assert payable("ARREARS") == sorted(m for m in owed if m // 12 < year)
 
 
 def test_the_current_year_is_payable_until_its_last_day_and_arrears_on_any() -> None:
