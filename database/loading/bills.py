@@ -8,8 +8,9 @@ import asyncpg
 
 from database.loading import assessing, fields
 from database.loading.fields import read
+from database.loading.kinds import Kind, Taken
 from database.loading.report import LoadReport
-from database.loading.staging import Kind, Taken, load_file
+from database.loading.staging import load_file
 from database.vault import Vault
 
 COLUMNS: Final = (

@@ -8,8 +8,9 @@ import asyncpg
 
 from database.loading import fields
 from database.loading.fields import read
+from database.loading.kinds import Kind, Taken
 from database.loading.report import LoadReport
-from database.loading.staging import Kind, Taken, affected, load_file
+from database.loading.staging import affected, load_file
 from database.vault import Vault
 
 COLUMNS: Final = ("resident_id", "insurance", "first_month", "last_month", "amount", "paid_on")

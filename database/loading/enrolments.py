@@ -9,8 +9,9 @@ import asyncpg
 from contributions import masks
 from database.loading import enrolment_rules, fields
 from database.loading.fields import read
+from database.loading.kinds import Kind, Taken
 from database.loading.report import LoadReport
-from database.loading.staging import Kind, Taken, affected, load_file
+from database.loading.staging import affected, load_file
 from database.vault import Vault
 
 COLUMNS: Final = ("resident_id", "name", "insurance", "pooling_area", "first_month", "last_month")

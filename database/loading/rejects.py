@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import Final, TextIO
 
 import asyncpg
 
+from database.loading.kinds import Kind
 from database.loading.reasons import reason_text
 from database.loading.records import REJECT_COLUMNS, Records, version_of
 from database.loading.report import FileRefused, LoadReport
-
-if TYPE_CHECKING:
-    from database.loading.staging import Kind
 
 # Rows of the staging table in memory at a time.
 _PREFETCH: Final = 10_000
@@ -30,7 +28,7 @@ def path_beside(path: Path) -> Path:
 
 async def write(
     connection: asyncpg.Connection,
-    kind: "Kind",
+    kind: Kind,
     path: Path,
     file: TextIO,
     version: tuple[int, int],

@@ -5,8 +5,7 @@ its `line` and its `verdict`: NULL for a row to take over, UNCHANGED for one tha
 already, or else the code of the reason why it is rejected.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ import asyncpg
 
 from database.loading import rejects
 from database.loading.fields import RowRefused
+from database.loading.kinds import Kind
 from database.loading.records import Records, has_foreign_bytes, open_file, version_of
 from database.loading.report import MAX_REJECTIONS_KEPT, LedgerChanged, LoadReport, Rejection
 
@@ -39,31 +39,6 @@ _RACES: Final = (
     asyncpg.ExclusionViolationError,
     asyncpg.DeadlockDetectedError,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """How many rows a take-over inserted and how many existing ones it replaced."""
-
-    loaded: int
-    updated: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of file, with its columns and its staging table.
-
-    `parse` makes of a row's fields the values of `staged_columns`, or raises RowRefused. `judge` sets the
-    verdicts of the rows that have none, `take_over` moves those that still have none into the ledger.
-    """
-
-    columns: tuple[str, ...]
-    table: str
-    table_sql: str
-    staged_columns: tuple[str, ...]
-    parse: Callable[[Sequence[str]], tuple[object, ...]]
-    judge: Callable[[asyncpg.Connection], Awaitable[None]]
-    take_over: Callable[[asyncpg.Connection], Awaitable[Taken]]
 
 
 async def load_file(
