@@ -26,7 +26,7 @@ serve: .venv/runtime.stamp ## The sandbox at 127.0.0.1:8000 (PORT= for another),
 	$(BIN)/gateway serve --sandbox --port $(PORT)
 
 test: .venv/dev.stamp ## Run every test, against real PostgreSQL and the real server
-	$(BIN)/python -m pytest --numprocesses=2
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 lint: .venv/dev.stamp ## ruff, mypy, import-linter, sqlfluff, hadolint, check-jsonschema
 	$(BIN)/ruff check .

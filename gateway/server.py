@@ -30,8 +30,9 @@ ORPHAN_SECONDS = DRAIN_SECONDS + 5
 BACKLOG = 1024
 #: An idle connection of a bank's client: longer than its usual pause between two requests.
 KEEP_ALIVE_SECONDS = 75
-#: A worker that does not answer its parent for so long is replaced; a start on a busy machine takes seconds.
-WORKER_SILENCE_SECONDS = 20
+#: A worker that does not answer its parent for so long is replaced. A start on a busy machine takes seconds; and
+#: the parent itself is deaf for so long when a worker ends in the middle of being asked.
+WORKER_SILENCE_SECONDS = 10
 
 
 def run_server(settings: Settings, host: str, port: int, workers: int) -> None:
@@ -83,7 +84,7 @@ def _bound_socket(host: str, port: int) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
-        raise OSError(error.errno, f"Can't listen on {host} port {port}: {error.strerror}") from error
+        raise OSError(f"Can't listen on {host} port {port}: {error.strerror}") from error
     return bound
 
 

@@ -78,6 +78,13 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="What is logged.")
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+        return value
+
     @field_validator("public_url", mode="before")
     @classmethod
     def _without_slash(cls, value: object) -> object:

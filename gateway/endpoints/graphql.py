@@ -22,6 +22,9 @@ from gateway.execution.scopes import missing_scope
 
 #: A thousand assessed bills are 300 KB; what a bank sends of a larger day is no GraphQL.
 MAX_BODY_BYTES = 1_048_576
+#: Of a body that is too large, what is read on and thrown away: a client that is still sending when its connection
+#: closes may never see the answer that says why.
+MAX_DISCARDED_BYTES = 8 * MAX_BODY_BYTES
 #: A client that sends more slowly than this holds a connection for nothing.
 BODY_TIMEOUT_SECONDS = 10.0
 
@@ -169,22 +172,27 @@ def _welcome(ranges: Mapping[str, tuple[float, int]], ours: str) -> tuple[float,
 async def _body(headers: Headers, receive: Receive, timeout_seconds: float) -> bytes:
     too_large = _Refused(413, f"The body is larger than {MAX_BODY_BYTES} bytes.", _LAST)
     length = headers.get("content-length", "0")
-    if len(length) > 12 or (length.isdecimal() and int(length) > MAX_BODY_BYTES):
+    if len(length) > 12 or (length.isdecimal() and int(length) > MAX_BODY_BYTES + MAX_DISCARDED_BYTES):
         raise too_large
     body = bytearray()
+    discarded = 0
     try:
         async with asyncio.timeout(timeout_seconds):
-            while True:
+            while discarded <= MAX_DISCARDED_BYTES:
                 message: Message = await receive()
                 if message["type"] == "http.disconnect":
                     raise _Refused(400, "The client has gone.")
                 body += message.get("body", b"")
-                if len(body) > MAX_BODY_BYTES:
-                    raise too_large
+                if discarded or len(body) > MAX_BODY_BYTES:
+                    discarded += len(body)
+                    body.clear()
                 if not message.get("more_body", False):
-                    return bytes(body)
+                    break
     except TimeoutError:
         raise _Refused(408, "The body did not arrive in time.", _LAST) from None
+    if discarded:
+        raise too_large
+    return bytes(body)
 
 
 def _request(body: bytes) -> tuple[str, Mapping[str, Any], str | None]:

@@ -245,8 +245,8 @@ ECHOES: dict[str, dict[str, Any]] = {
         "variables": {"i": {"payerId": "x", "firstMonth": NUMBER, "lastMonth": NUMBER, "tier": "60"}},
     },
     "amount": {
-        "query": 'mutation ($i: BankEntryInput!) { reconcileDay(input: {date: "2020-11-16", entries: [$i]}) { __typename } }',
-        "variables": {"i": {"bankReference": "X", "amount": NUMBER}},
+        "query": "mutation ($i: ReconcileDayInput!) { reconcileDay(input: $i) { __typename } }",
+        "variables": {"i": {"date": "2020-11-16", "entries": [{"bankReference": "X", "amount": NUMBER}]}},
     },
     "input field": {
         "query": "mutation ($i: RequestQuoteInput!) { requestQuote(input: $i) { __typename } }",

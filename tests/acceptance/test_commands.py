@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.gateway import Server, environment, gateway, serving
+from tests.acceptance.gateway import Server, environment, free_port, gateway, serving
 
 VIEWER = "{ viewer { clientId institution { code name } channel scopes } }"
 
@@ -19,7 +19,7 @@ def settings(sandbox_database: str, master_key: str) -> dict[str, str]:
 
 def started(*options: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Start a server that must refuse to start."""
-    command = [sys.executable, "-m", "gateway", "serve", "--port", "8765", *options]
+    command = [sys.executable, "-m", "gateway", "serve", "--port", str(free_port()), *options]
     return subprocess.run(command, env=environment(**settings), capture_output=True, text=True, timeout=60, check=False)
 
 

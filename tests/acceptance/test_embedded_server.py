@@ -35,7 +35,7 @@ def test_killed_and_started_again_and_ended(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     settings = {"GATEWAY_DATA_DIR": str(directory)}
 
-    with serving(log, **settings) as first:
+    with serving(log, GATEWAY_DATA_DIR=str(directory)) as first:
         bank = first.client("icbc-mobile")
         payable = quote(bank, CHEN, "2020-04", "2020-05")
         receipt = pay(bank, payable, "BEFORE-THE-KILL")["receipt"]["number"]
@@ -49,7 +49,7 @@ def test_killed_and_started_again_and_ended(tmp_path: Path) -> None:
         os.kill(first.process.pid, signal.SIGKILL)
         first.process.wait(10)
 
-    with serving(log, "--workers", "2", **settings) as second:
+    with serving(log, "--workers", "2", GATEWAY_DATA_DIR=str(directory)) as second:
         bank = second.client("icbc-mobile")
         payment = bank.run(PAYMENT_OF, bankReference="BEFORE-THE-KILL")["payment"]
         assert (payment["status"], payment["receipt"]["number"]) == ("ACCEPTED", receipt)

@@ -137,7 +137,7 @@ def test_rejections_are_translated(server: Server) -> None:
     assert english["rejections"][0]["reason"].isascii()
 
 
-def test_the_amount_in_words_is_chinese_in_every_language(bank: Client) -> None:
+def test_facts_are_the_same_in_every_language(bank: Client) -> None:
     document = """query ($residentId: ResidentId!, $name: String!) { payer(residentId: $residentId, name: $name) {
       maskedName payablePeriods { mode } enrolments { poolingArea { name } } } }"""
     answers = [

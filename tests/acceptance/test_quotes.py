@@ -217,8 +217,8 @@ def test_the_price_stands_until_it_expires(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     log = tmp_path_factory.mktemp("short") / "server.log"
-    settings = {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
-    with serving(log, GATEWAY_QUOTE_TTL="1", **settings) as running:
+    url, key = sandbox_database, master_key
+    with serving(log, GATEWAY_QUOTE_TTL="1", GATEWAY_DATABASE_URL=url, GATEWAY_MASTER_KEY=key) as running:
         hasty = running.client("icbc-mobile")
         person = next(people)
         paid = quote(hasty, person, "2020-01", "2020-01")

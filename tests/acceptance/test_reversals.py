@@ -39,8 +39,8 @@ def tomorrow(
 ) -> Iterator[Client]:
     """The same bank's counter on the next business day."""
     log = tmp_path_factory.mktemp("tomorrow") / "server.log"
-    settings = {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
-    with serving(log, GATEWAY_BUSINESS_DATE="2020-11-17", **settings) as running:
+    url, key = sandbox_database, master_key
+    with serving(log, GATEWAY_BUSINESS_DATE="2020-11-17", GATEWAY_DATABASE_URL=url, GATEWAY_MASTER_KEY=key) as running:
         yield running.client("abc-counter")
 
 

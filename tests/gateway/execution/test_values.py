@@ -29,9 +29,18 @@ def coercion(document: str, variables: dict[str, object]) -> list[str]:
 @pytest.mark.parametrize(
     ("literal", "message"),
     [
-        ('amount: "369999196606300041"', "Argument 'amount' has an invalid value: Int cannot represent non-integer value."),
-        ("amount: 369999196606300041", "Argument 'amount' has an invalid value: Int cannot represent non 32-bit signed"),
-        ("name: 369999196606300041", "Argument 'name' has an invalid value: String cannot represent a non string value."),
+        (
+            'amount: "369999196606300041"',
+            "Argument 'amount' has an invalid value: Int cannot represent non-integer value.",
+        ),
+        (
+            "amount: 369999196606300041",
+            "Argument 'amount' has an invalid value: Int cannot represent non 32-bit signed",
+        ),
+        (
+            "name: 369999196606300041",
+            "Argument 'name' has an invalid value: String cannot represent a non string value.",
+        ),
         (f'kind: "{NAME}"', "Argument 'kind' has an invalid value: Enum 'Kind' cannot represent non-enum value."),
         ("kind: PERSONS", "Argument 'kind' has an invalid value: There is no such Kind."),
     ],
@@ -48,7 +57,10 @@ def test_a_literal_of_the_wrong_type(literal: str, message: str) -> None:
     [
         ('{amount: "x"}', "Argument 'input' has an invalid value at .amount: Int cannot"),
         ("{}", "Argument 'input' has an invalid value: Expected value of type 'PayInput' to include required field"),
-        ("{amount: 1, amont: 1}", "Argument 'input' has an invalid value: Expected value of type 'PayInput' not to include"),
+        (
+            "{amount: 1, amont: 1}",
+            "Argument 'input' has an invalid value: Expected value of type 'PayInput' not to include",
+        ),
         ('{amount: 1, lines: [1, "x"]}', "Argument 'input' has an invalid value at .lines[1]: Int cannot"),
         ("null", "Argument 'input' has an invalid value: Expected value of non-null type 'PayInput!' not to be None."),
     ],
@@ -67,7 +79,16 @@ def test_the_argument_before_lends_its_name_to_no_other() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [NUMBER, NAME, {NAME: 1}, {NUMBER: 1}, [NAME], {"amount": NAME}, {"amount": 1, NAME: 1}, {"amount": 1, "kind": NAME}],
+    [
+        NUMBER,
+        NAME,
+        {NAME: 1},
+        {NUMBER: 1},
+        [NAME],
+        {"amount": NAME},
+        {"amount": 1, NAME: 1},
+        {"amount": 1, "kind": NAME},
+    ],
 )
 def test_a_variable_that_can_not_be_read(value: object) -> None:
     for told in coercion("mutation ($input: PayInput!) { pay(input: $input) }", {"input": value}):
