@@ -21,11 +21,14 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        #: What has arrived since the last whole head or piece of a body, be it parsed or not.
+        #: What has arrived since the last whole head or piece of a body, be it parsed or not; what came in one piece
+        #: with those, at most what the loop reads at once, is let go.
         self._waiting_bytes = 0
         #: What has been parsed of the head, and of the trailers after its body.
         self._head_bytes = 0
         self._head_deadline: asyncio.TimerHandle | None = None
+        #: Nothing more is read then.
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give a client that has connected the keep-alive limit to begin."""
@@ -40,6 +43,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what has arrived, and refuse a head that has grown too large without an end."""
+        if self._refused:
+            return
         self._waiting_bytes += len(data)
         super().data_received(data)
         if self._waiting_bytes > MAX_HEAD_BYTES:
@@ -47,10 +52,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what could not be parsed to its end."""
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(431)
-        else:
-            super().send_400_response(msg)
+        self._refuse(431 if self._head_bytes > MAX_HEAD_BYTES else 400)
 
     def on_message_begin(self) -> None:
         """Start the limits of a head."""
@@ -91,13 +93,17 @@ class LimitedProtocol(HttpToolsProtocol):
             self._head_deadline = None
 
     def _refuse(self, status: int) -> None:
-        if self.transport.is_closing():
+        if self._refused or self.transport.is_closing():
             return
-        if self.cycle is not None and not self.cycle.response_complete:
-            # The request before it on this connection is still to be answered, and its answer is not to be
-            # taken for this one.
+        self._refused = True
+        under_way = self.cycle is not None and not self.cycle.response_complete
+        if under_way and self.cycle.more_body:
+            # Its trailers are what is refused: the request is not whole, and nobody waits for its answer.
+            self.transport.close()
+        elif under_way:
+            # The request before it is still to be answered, and takes no other's answer for its own.
             self.cycle.keep_alive = False
-            self.pipeline.clear()
-            return
-        self.transport.write(STATUS_LINE[status] + b"connection: close\r\ncontent-length: 0\r\n\r\n")
-        self.transport.close()
+            self.flow.pause_reading()
+        else:
+            self.transport.write(STATUS_LINE[status] + b"connection: close\r\ncontent-length: 0\r\n\r\n")
+            self.transport.close()

@@ -42,7 +42,7 @@ def app() -> App:
 @pytest.fixture
 async def address(app: App) -> AsyncIterator[tuple[str, int]]:
     """Serve the app by the protocol alone, on a port that the kernel chooses."""
-    config = uvicorn.Config(app, http=LimitedProtocol, ws="none", lifespan="off", log_config=None, access_log=False)  # type: ignore[arg-type]
+    config = uvicorn.Config(app, http=LimitedProtocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=1)
     config.load()
     state = uvicorn.server.ServerState()
     loop = asyncio.get_running_loop()
@@ -58,7 +58,7 @@ async def address(app: App) -> AsyncIterator[tuple[str, int]]:
         await listening.wait_closed()
 
 
-async def exchange(address: tuple[str, int], *pieces: bytes, ends: bool = True) -> bytes:
+async def exchange(address: tuple[str, int], *pieces: bytes) -> bytes:
     """Send the pieces, one after another, and return everything that is answered until the connection ends."""
     reader, writer = await asyncio.open_connection(*address)
     try:
@@ -66,7 +66,8 @@ async def exchange(address: tuple[str, int], *pieces: bytes, ends: bool = True) 
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(0)
-        return await (reader.read() if ends else reader.read(65_536))
+        async with asyncio.timeout(30):
+            return await reader.read()
     except ConnectionError:
         return b""
     finally:
@@ -105,8 +106,7 @@ async def test_a_head_without_end_is_refused_while_it_grows(address: tuple[str, 
 
 async def test_trailers_without_end_are_refused_too(address: tuple[str, int], app: App) -> None:
     chunked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
-    answer = await exchange(address, chunked, b"Trailer: " + b"x" * MAX_HEAD_BYTES, b"x" * 4_096)
-    assert b"200 OK" not in answer
+    assert await exchange(address, chunked, b"Trailer: ", *[b"x" * 4_096] * 20) == b""
 
 
 async def test_a_body_is_not_counted(address: tuple[str, int]) -> None:
@@ -154,14 +154,6 @@ async def test_what_is_no_http_is_refused(address: tuple[str, int], app: App) ->
 
 
 async def test_a_connection_on_which_nothing_comes_is_closed(
-    app: App, monkeypatch: pytest.MonkeyPatch, address: tuple[str, int]
+    address: tuple[str, int],
 ) -> None:
-    monkeypatch.setattr(LimitedProtocol, "timeout_keep_alive_handler", lambda self: self.transport.abort())
-    reader, writer = await asyncio.open_connection(*address)
-    try:
-        async with asyncio.timeout(30):
-            assert await reader.read() == b""
-    except ConnectionError:
-        pass
-    finally:
-        writer.close()
+    assert await exchange(address) == b""

@@ -24,7 +24,7 @@ ZHAO = {"residentId": "369999198811240073", "name": "赵强"}
 
 
 @pytest.fixture
-def settings(sandbox_database: str, master_key: str) -> dict[str, str]:
+def settings(sandbox_database: str, master_key: str) -> dict[str, Any]:
     return {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
 
 
@@ -86,7 +86,7 @@ def submitting(server: Server, month: str, reference: str) -> Iterator[list[http
 
 @pytest.mark.parametrize(("workers", "month"), [(1, "2020-07"), (2, "2020-08")])
 def test_sigterm_lets_a_payment_under_way_be_answered(
-    settings: dict[str, str], tmp_path: Path, workers: int, month: str
+    settings: dict[str, Any], tmp_path: Path, workers: int, month: str
 ) -> None:
     with serving(tmp_path / "log", "--workers", str(workers), **settings) as server:
         with PayersLocked(settings["GATEWAY_DATABASE_URL"]) as lock:
@@ -102,13 +102,13 @@ def test_sigterm_lets_a_payment_under_way_be_answered(
         assert server.process.wait(30) == 0
 
 
-def test_sigterm_ends_a_server_with_idle_connections(settings: dict[str, str], tmp_path: Path) -> None:
+def test_sigterm_ends_a_server_with_idle_connections(settings: dict[str, Any], tmp_path: Path) -> None:
     with serving(tmp_path / "log", **settings) as server:
         assert server.http.get("/healthz").status_code == 200
         assert server.stop() == 0
 
 
-def test_a_payment_that_waits_too_long_may_be_tried_again(settings: dict[str, str], tmp_path: Path) -> None:
+def test_a_payment_that_waits_too_long_may_be_tried_again(settings: dict[str, Any], tmp_path: Path) -> None:
     with (
         serving(tmp_path / "log", GATEWAY_STATEMENT_TIMEOUT="1s", **settings) as server,
         PayersLocked(settings["GATEWAY_DATABASE_URL"]) as lock,
@@ -123,7 +123,7 @@ def test_a_payment_that_waits_too_long_may_be_tried_again(settings: dict[str, st
         assert answers[0].json()["data"]["submitPayment"]["replayed"] is False
 
 
-def test_workers_end_with_a_parent_that_was_killed(settings: dict[str, str], tmp_path: Path) -> None:
+def test_workers_end_with_a_parent_that_was_killed(settings: dict[str, Any], tmp_path: Path) -> None:
     with serving(tmp_path / "log", "--workers", "2", **settings) as server:
         workers = workers_of(server.process.pid)
         assert len(workers) == 2
@@ -136,7 +136,7 @@ def test_workers_end_with_a_parent_that_was_killed(settings: dict[str, str], tmp
             freed.bind(("127.0.0.1", port))
 
 
-def test_a_worker_that_was_killed_is_replaced(settings: dict[str, str], tmp_path: Path) -> None:
+def test_a_worker_that_was_killed_is_replaced(settings: dict[str, Any], tmp_path: Path) -> None:
     with serving(tmp_path / "log", "--workers", "2", **settings) as server:
         before = set(workers_of(server.process.pid))
         kill(min(before))
@@ -151,7 +151,7 @@ def test_a_worker_that_was_killed_is_replaced(settings: dict[str, str], tmp_path
         assert server.stop() == 0
 
 
-def test_the_metrics_of_all_workers_are_added_up(settings: dict[str, str], tmp_path: Path) -> None:
+def test_the_metrics_of_all_workers_are_added_up(settings: dict[str, Any], tmp_path: Path) -> None:
     with serving(tmp_path / "log", "--workers", "2", **settings) as server:
         for stopped in workers_of(server.process.pid):
             # With one of the two stopped, the other answers.
@@ -165,7 +165,7 @@ def test_the_metrics_of_all_workers_are_added_up(settings: dict[str, str], tmp_p
         assert 'gateway_http_requests_total{path="/healthz",status="200"} 6.0' in counted
 
 
-def test_a_taken_port_is_told_in_one_line(settings: dict[str, str]) -> None:
+def test_a_taken_port_is_told_in_one_line(settings: dict[str, Any]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         completed = gateway("serve", "--sandbox", "--port", str(port), **settings)

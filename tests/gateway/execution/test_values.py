@@ -21,7 +21,7 @@ def refused(text: str) -> list[str]:
 def coercion(document: str, variables: dict[str, object]) -> list[str]:
     operation = parse(document).definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
-    errors = get_variable_values(SCHEMA, operation.variable_definitions, variables)
+    errors = get_variable_values(SCHEMA, operation.variable_definitions or (), variables)
     assert isinstance(errors, list)
     return [without_values(error.message) for error in errors]
 
