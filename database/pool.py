@@ -101,13 +101,20 @@ async def open_pool(
     )
 
 
-async def connect(url: str) -> asyncpg.Connection:
-    """One connection for a command, whose statements take as long as they need. Raises as open_pool does."""
+async def connect(url: str, *, actor: str | None = None) -> asyncpg.Connection:
+    """One connection for a command, whose statements take as long as they need. Raises as open_pool does.
+
+    `actor` is whom the audit trail names for what is changed over it, the database's role if None. It is a setting
+    of the session, which PgBouncer refuses (open_pool says more): in transaction pooling it would be everybody's.
+    """
+    settings = {"application_name": "gateway command"}
+    if actor is not None:
+        settings["gateway.actor"] = actor
     return await asyncpg.connect(
         url,
         timeout=CONNECT_TIMEOUT_SECONDS,
         target_session_attrs="read-write",
-        server_settings={"application_name": "gateway command"},
+        server_settings=settings,
     )
 
 

@@ -14,10 +14,18 @@ from auth import clients, institutions, scopes
 from database.migrate import migrate, missing
 from database.pool import connect
 from database.vault import Vault
-from gateway import load, sandbox
+from gateway import audit, load, sandbox
 from gateway.master_key import master_key_of
 from gateway.settings import Settings
-from gateway.work import SIGTERM_STATUS, complain, database_of, end_on_sigterm, told_in_one_line, with_connection
+from gateway.work import (
+    SIGTERM_STATUS,
+    complain,
+    database_of,
+    end_on_sigterm,
+    operator,
+    told_in_one_line,
+    with_connection,
+)
 
 console = Console()
 
@@ -42,6 +50,7 @@ clients_app = typer.Typer(help="OAuth clients of the institutions.", no_args_is_
 app.add_typer(load.app, name="load")
 app.add_typer(institutions_app, name="institutions")
 app.add_typer(clients_app, name="clients")
+app.add_typer(audit.app, name="audit")
 
 
 @app.callback()
@@ -75,7 +84,9 @@ def serve(
 async def _prepare(settings: Settings) -> None:
     """Bring the sandbox's database up to date, and check any other."""
     assert settings.database_url is not None
-    connection = await connect(settings.database_url.get_secret_value())
+    # PgBouncer takes no actor: a server that may stand behind it changes nothing here.
+    actor = operator() if settings.sandbox else None
+    connection = await connect(settings.database_url.get_secret_value(), actor=actor)
     try:
         if settings.sandbox:
             await sandbox.prepare(connection, master_key_of(settings))

@@ -1,6 +1,8 @@
 """What every command does around its work: settings, the database, and errors told in one line."""
 
 import asyncio
+import os
+import pwd
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -61,6 +63,17 @@ _EXPECTED = (
 )
 
 
+def operator() -> str:
+    """Whom the audit trail names for a command: the operating system's user, whatever the environment says."""
+    user = os.getuid()
+    try:
+        name = pwd.getpwuid(user).pw_name
+    except KeyError:
+        # A container's user need not be in /etc/passwd.
+        name = str(user)
+    return f"operator:{name}"
+
+
 @contextmanager
 def told_in_one_line() -> Iterator[None]:
     """End with status 1 and one line on standard error for what the operator can mend."""
@@ -92,7 +105,7 @@ def with_connection(work: Callable[[asyncpg.Connection, Settings], Awaitable[Res
 
     async def run(settings: Settings) -> Result:
         assert settings.database_url is not None
-        connection = await connect(settings.database_url.get_secret_value())
+        connection = await connect(settings.database_url.get_secret_value(), actor=operator())
         try:
             return await work(connection, settings)
         finally:

@@ -41,7 +41,8 @@ async def request_assessment(
         raise PeriodNotPayable(payable, code="SCHEDULE_MISSING") from missing
     bill_id = await retried(
         lambda: call.pool.fetchval(
-            "SELECT assess_arrears($1, $2, $3, int4range($4, $5), $6::assessed_line[], $7)",
+            "SELECT assess_arrears($1, $2, $3, $4, int4range($5, $6), $7::assessed_line[], $8)",
+            call.caller.client_id,
             row_id,
             insurance,
             period.pooling_area,

@@ -83,13 +83,15 @@ async def _take_over(call: Call, batch: str, content: bytes, bills: Sequence[Bil
     async with call.pool.acquire() as connection, connection.transaction():
         batch_id = await connection.fetchval(
             """
-            INSERT INTO bill_batches (institution_id, batch, content_sha256) VALUES ($1, $2, $3)
+            INSERT INTO bill_batches (institution_id, batch, content_sha256)
+            SELECT $1, $2, $3 FROM act_as_client($4)
             ON CONFLICT (institution_id, batch) DO NOTHING
             RETURNING id
             """,
             call.caller.institution_id,
             batch,
             content,
+            call.caller.client_id,
         )
         if batch_id is None:
             return await _replay(call, connection, batch, content), True
@@ -170,7 +172,8 @@ async def withdraw_bill(call: Call, bill_number: str, reason: str, asked: Asked)
     Raises PayableNotFound, or BillNotPayable for one that is paid, expired or withdrawn.
     """
     row = await call.pool.fetchrow(
-        "SELECT w.bill_id, w.status FROM withdraw_bill($1, $2, $3, $4) AS w",
+        "SELECT w.bill_id, w.status FROM withdraw_bill($1, $2, $3, $4, $5) AS w",
+        call.caller.client_id,
         INSURANCE_OF_AGENCY.get(call.caller.institution_kind),
         bill_number,
         reason,

@@ -41,6 +41,7 @@ async def load_bills(
     whatever became of it since. See staging.load_file for the transaction and what it raises.
     """
     kind = Kind(
+        name="bills",
         columns=COLUMNS,
         table=assessing.TABLE,
         table_sql=assessing.TABLE_SQL,

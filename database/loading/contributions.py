@@ -118,6 +118,7 @@ async def load_contributions(
     See staging.load_file for the transaction and what it raises.
     """
     kind = Kind(
+        name="contributions",
         columns=COLUMNS,
         table="staged_contributions",
         table_sql=_TABLE_SQL,

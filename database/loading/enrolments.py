@@ -102,6 +102,7 @@ async def load_enrolments(
     replaces the one there is. See staging.load_file for the transaction and what it raises.
     """
     kind = Kind(
+        name="enrolments",
         columns=COLUMNS,
         table="staged_enrolments",
         table_sql=_TABLE_SQL,

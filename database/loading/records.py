@@ -1,15 +1,19 @@
 """The records of a CSV file (RFC 4180), one by one, each with the line on which it starts."""
 
 import csv
+import hashlib
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO, cast
 
 from database.loading.fields import RowRefused
 from database.loading.report import FileRefused
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 # Ten columns of at most 64 characters, quoted, come to no thousand. Whatever is longer has lost a quote, and
 # would otherwise be read into memory to the end of the file.
@@ -158,6 +162,12 @@ def version_of(file: TextIO) -> tuple[int, int]:
     """Return what changes when somebody writes to the open file: size in bytes and time in nanoseconds."""
     status = os.fstat(file.fileno())
     return status.st_size, status.st_mtime_ns
+
+
+def sha256_of(file: TextIO) -> bytes:
+    """Return the SHA-256 of the open file's bytes. Whoever reads on begins with seek(0)."""
+    file.seek(0)
+    return hashlib.file_digest(cast("BufferedReader", file.buffer), "sha256").digest()
 
 
 def has_foreign_bytes(fields: Sequence[str]) -> bool:

@@ -3,6 +3,11 @@
 -- Locks: the one-key advisory lock of a payer's id makes everything that changes what the person owes take
 -- turns; the two-key lock (institution, day) is shared by payments and held alone by a reconciliation.
 
+-- Whom the audit trail names for what this transaction changes.
+CREATE FUNCTION act_as_client(p_client_id text) RETURNS text
+LANGUAGE sql
+RETURN set_config('gateway.actor', 'client:' || p_client_id, TRUE);
+
 CREATE FUNCTION lock_settlement_day(p_institution_id integer, p_date date, p_alone boolean) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -217,6 +222,7 @@ BEGIN
             RETURN result;
         END IF;
 
+        PERFORM act_as_client(p_client_id);
         INSERT INTO payments (
             institution_id, client_id, channel, bank_reference, quote_id, bill_id, payer_id, insurance,
             pooling_area, months, amount, collected_at, branch, teller, business_date
@@ -295,6 +301,7 @@ BEGIN
         END;
         RETURN result;
     ELSE
+        PERFORM act_as_client(p_client_id);
         UPDATE payments AS p
         SET reversed_at = now(), reversed_by = p_client_id, reversal_reason = p_reason
         WHERE p.id = payment.id
@@ -315,6 +322,7 @@ CREATE TYPE assessed_line AS (month integer, monthly_base numeric, rate numeric,
 -- 往年核定: the bill for a run of arrears. The same run again returns the payable bill there is; a different run
 -- that overlaps withdraws the unpaid one. NULL when a month has been paid or is no longer owed.
 CREATE FUNCTION assess_arrears(
+    p_client_id text,
     p_payer_id bigint,
     p_insurance text,
     p_pooling_area text,
@@ -344,6 +352,7 @@ BEGIN
         RETURN v_bill_id;
     END IF;
 
+    PERFORM act_as_client(p_client_id);
     UPDATE bills AS b
     SET withdrawn_at = now(), withdrawal_reason = 'assessed anew'
     WHERE
@@ -369,7 +378,7 @@ $$;
 -- Withdraw an unpaid bill of an agency's. The status it has instead, when it is not payable; NULL outcome
 -- columns when there is no such bill.
 CREATE FUNCTION withdraw_bill(
-    p_insurance text, p_bill_number text, p_reason text, p_business_date date
+    p_client_id text, p_insurance text, p_bill_number text, p_reason text, p_business_date date
 ) RETURNS TABLE (bill_id bigint, status text)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -392,6 +401,7 @@ BEGIN
     ELSIF bill.pay_by < p_business_date THEN
         status := 'EXPIRED';
     ELSE
+        PERFORM act_as_client(p_client_id);
         UPDATE bills AS b SET withdrawn_at = now(), withdrawal_reason = p_reason WHERE b.id = bill.id;
         status := 'PAYABLE';
     END IF;
