@@ -101,13 +101,16 @@ async def open_pool(
     )
 
 
-async def connect(url: str) -> asyncpg.Connection:
+async def connect(
+    url: str, *, application_name: str = "gateway command", statement_cache_size: int = 100
+) -> asyncpg.Connection:
     """One connection for a command, whose statements take as long as they need. Raises as open_pool does."""
     return await asyncpg.connect(
         url,
         timeout=CONNECT_TIMEOUT_SECONDS,
         target_session_attrs="read-write",
-        server_settings={"application_name": "gateway command"},
+        statement_cache_size=statement_cache_size,
+        server_settings={"application_name": application_name},
     )
 
 
