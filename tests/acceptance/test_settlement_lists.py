@@ -360,3 +360,12 @@ def test_beyond_two_lists_at_once_the_next_is_told_to_come_again(bank: Client, s
         assert bank.run(DAY, date="2020-11-08")["settlementDay"]["status"] == "OPEN"
     until(sandbox_database, LISTS_UNDER_WAY, 0)
     assert compared(bank, HEADER, "2020-11-08")["status"] == "RECONCILED"
+
+
+def test_lists_are_counted_under_one_path_whatever_their_day(bank: Client) -> None:
+    put(bank, HEADER, "2020-10-01")
+    put(bank, "", "2020-10-02")
+    counted = bank.http.get("/metrics").text
+    for status in ("200", "422"):
+        assert f'gateway_http_requests_total{{path="/settlements/{{date}}",status="{status}"}}' in counted
+    assert "2020-10-0" not in counted
