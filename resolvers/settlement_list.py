@@ -168,13 +168,13 @@ async def _compare(connection: asyncpg.Connection, institution_id: int, date: da
     await connection.execute(f"SELECT {LOCK_LISTS}", *day, timeout=seconds)
     for statement in (_BEGIN_DAY, _FORGET_ENTRIES, _STORE_ENTRIES):
         await connection.execute(statement, *day, timeout=seconds)
+    entries = await connection.fetchval("SELECT count(*) FROM bank_list", timeout=seconds)
     # A statement of its own: those after it see every payment that was under way.
     await connection.execute("SELECT lock_settlement_day($1, $2, TRUE)", *day, timeout=seconds)
     await connection.execute("SELECT compare_day($1, $2)", *day, timeout=seconds)
     found = dict(await connection.fetch(_COUNTS, *day, timeout=seconds))
     total = await connection.fetchrow(f"SELECT t.* FROM {totals('$1', '$2')} AS t", *day, timeout=seconds)
     reconciled_at = await connection.fetchval(_RECONCILED, *day, timeout=seconds)
-    entries = await connection.fetchval("SELECT count(*) FROM bank_list", timeout=seconds)
     return Comparison(
         date=date,
         entries=entries,
