@@ -101,6 +101,7 @@ async def open_pool(
     )
 
 
+<<<<<<< HEAD
 async def connect(url: str, *, actor: str | None = None) -> asyncpg.Connection:
     """One connection for a command, whose statements take as long as they need. Raises as open_pool does.
 
@@ -110,11 +111,27 @@ async def connect(url: str, *, actor: str | None = None) -> asyncpg.Connection:
     settings = {"application_name": "gateway command"}
     if actor is not None:
         settings["gateway.actor"] = actor
+||||||| 0ba48fd
+async def connect(url: str) -> asyncpg.Connection:
+    """One connection for a command, whose statements take as long as they need. Raises as open_pool does."""
+=======
+async def connect(
+    url: str, *, application_name: str = "gateway command", statement_cache_size: int = 100
+) -> asyncpg.Connection:
+    """One connection for a command, whose statements take as long as they need. Raises as open_pool does."""
+>>>>>>> issue3-settlements
     return await asyncpg.connect(
         url,
         timeout=CONNECT_TIMEOUT_SECONDS,
         target_session_attrs="read-write",
+<<<<<<< HEAD
         server_settings=settings,
+||||||| 0ba48fd
+        server_settings={"application_name": "gateway command"},
+=======
+        statement_cache_size=statement_cache_size,
+        server_settings={"application_name": application_name},
+>>>>>>> issue3-settlements
     )
 
 

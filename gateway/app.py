@@ -22,6 +22,7 @@ from database.vault import Vault
 from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
 from gateway.endpoints.oauth import oauth_routes
+from gateway.endpoints.settlements import SettlementsEndpoint
 from gateway.execution.documents import DocumentStore
 from gateway.execution.runner import Runner
 from gateway.logs import configure_logs
@@ -89,6 +90,8 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
         vault = await Vault.open(connection, master_key_of(settings))
         await ensure_signing_key(connection, vault)
     keys = KeyRing(pool, vault)
+    assert settings.database_url is not None
+    database_url = settings.database_url.get_secret_value()
     assert settings.public_url is not None
     issuer = settings.public_url
     verifier = TokenVerifier(issuer=issuer, keys=keys, pool=pool, sandbox=settings.sandbox)
@@ -111,6 +114,7 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
         Route("/graphql", GraphQLEndpoint(documents, runner, verifier, make_context)),
         *oauth_routes(oauth),
         *health_routes(pool, metrics.registry),
+        Route("/settlements/{date}", SettlementsEndpoint(verifier, database_url, settings.today, issuer)),
     ]
 
 

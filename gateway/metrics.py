@@ -23,6 +23,9 @@ _PATHS = frozenset(
     }
 )
 
+#: One path for each day, counted as one.
+_SETTLEMENTS = "/settlements/"
+
 #: Where the workers of one server keep their counts for one another; the server sets it.
 MULTIPROCESS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -59,7 +62,7 @@ class MetricsMiddleware:
             await self._app(scope, receive, send)
             return
         metrics: Metrics = scope["app"].state.metrics
-        path = scope["path"] if scope["path"] in _PATHS else "other"
+        path = _label(scope["path"])
         begun = time.perf_counter()
         # A request whose client went away before an answer began.
         status = "499"
@@ -78,3 +81,9 @@ class MetricsMiddleware:
         finally:
             metrics.requests.labels(path, status).inc()
             metrics.seconds.labels(path).observe(time.perf_counter() - begun)
+
+
+def _label(path: str) -> str:
+    if path in _PATHS:
+        return path
+    return f"{_SETTLEMENTS}{{date}}" if path.startswith(_SETTLEMENTS) else "other"

@@ -17,6 +17,10 @@ from resolvers.records import Answers, SettlementDay, SettlementDifference, Sett
 #: The bank's list of a small day as GraphQL input: what a request body of the endpoint's size can carry.
 MAX_ENTRIES = 10_000
 
+#: Makes the reconciliations of one day ($2) of an institution ($1) take turns; payments don't wait for it. The keys
+#: are those of lock_settlement_day, on the side below zero, where no institution is.
+LOCK_LISTS = "pg_advisory_xact_lock(-$1::integer, $2::date - date '2000-01-01')"
+
 
 @dataclass(frozen=True, slots=True)
 class BankEntry:
@@ -62,20 +66,24 @@ async def settlement_day(call: Call, date: datetime.date, asked: Asked) -> Settl
     found = with_answers(columns, answers, make)
     row = await reading.fetch_row(
         f"""
-        SELECT {", ".join(found.columns)}
-        FROM (
-            SELECT
-                count(*) AS accepted_count,
-                coalesce(sum(p.amount), 0.00) AS accepted_amount,
-                count(p.reversed_at) AS reversed_count,
-                coalesce(sum(p.amount) FILTER (WHERE p.reversed_at IS NOT NULL), 0.00) AS reversed_amount
-            FROM payments AS p
-            WHERE p.institution_id = {institution_id} AND p.business_date = {day}
-        ) AS t
+        SELECT {", ".join(found.columns)} FROM {totals(institution_id, day)} AS t
         """
     )
     assert row is not None  # an aggregate has one row
     return found.read(row)
+
+
+def totals(institution_id: str, day: str) -> str:
+    """Return SQL of one row: what was accepted on a day, and what of it has been reversed since."""
+    return f"""(
+        SELECT
+            count(*) AS accepted_count,
+            coalesce(sum(p.amount), 0.00) AS accepted_amount,
+            count(p.reversed_at) AS reversed_count,
+            coalesce(sum(p.amount) FILTER (WHERE p.reversed_at IS NOT NULL), 0.00) AS reversed_amount
+        FROM payments AS p
+        WHERE p.institution_id = {institution_id} AND p.business_date = {day}
+    )"""
 
 
 def _differences(reading: Reading, institution_id: str, day: str, ask: Ask) -> Column:
@@ -130,7 +138,7 @@ async def reconcile_day(call: Call, date: datetime.date, entries: Sequence[BankE
                 f"is that of entries[{first_at[entry.bank_reference]}] already",
             )
     await call.pool.execute(
-        "SELECT reconcile_day($1, $2, $3, $4, $5)",
+        f"SELECT {LOCK_LISTS}, reconcile_day($1, $2, $3, $4, $5)",
         call.caller.institution_id,
         date,
         [entry.bank_reference for entry in entries],

@@ -9,16 +9,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import asyncpg
 import orjson
-import structlog
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-from auth.tokens import Caller, InvalidToken, TokenVerifier
+from auth.tokens import Caller, TokenVerifier
+from gateway.endpoints.bearer import Refused, caller_of, require_scopes
 from gateway.execution.documents import DocumentStore, InvalidDocument
 from gateway.execution.runner import Answer, Runner, refused
-from gateway.execution.scopes import missing_scope
 
 #: A thousand assessed bills are 300 KB; what a bank sends of a larger day is no GraphQL.
 MAX_BODY_BYTES = 1_048_576
@@ -31,8 +29,6 @@ BODY_TIMEOUT_SECONDS = 10.0
 RESPONSE_TYPE = "application/graphql-response+json"
 JSON_TYPE = "application/json"
 
-log = structlog.get_logger()
-
 #: A quality of RFC 9110, 12.4.2.
 _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 #: What an endpoint says of a body that it has not read to its end: the connection can't be used again.
@@ -40,16 +36,6 @@ _LAST = {"connection": "close"}
 
 #: Makes what every field of an operation shares: of the caller and the Accept-Language header.
 MakeContext = Callable[[Caller, str | None], object]
-
-
-class _Refused(Exception):
-    """A request that is answered before any operation is found in it."""
-
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.headers = headers or {}
 
 
 class GraphQLEndpoint:
@@ -75,38 +61,18 @@ class GraphQLEndpoint:
         headers = Headers(scope=scope)
         try:
             if scope["method"] != "POST":
-                raise _Refused(405, "Use POST.", {"allow": "POST"})
-            caller = await self._caller(headers)
+                raise Refused(405, "Use POST.", {"allow": "POST"})
+            caller = await caller_of(headers, self._verifier)
             media_type = _media_type(headers)
             body = await _body(headers, receive, self._body_timeout_seconds)
             answer = await self._answer(caller, headers, *_request(body))
-        except _Refused as refusal:
+        except Refused as refusal:
             content = {"errors": [{"message": refusal.message}]}
             await _send(send, refusal.status, JSON_TYPE, content, refusal.headers)
             return
         # A request that was understood is answered 200 in the older media type, whatever became of it.
         status = 200 if answer.ran or media_type == JSON_TYPE else 400
         await _send(send, status, media_type, answer.body, {})
-
-    async def _caller(self, headers: Headers) -> Caller:
-        given = headers.getlist("authorization")
-        if len(given) > 1:
-            challenge = 'Bearer error="invalid_request"'
-            raise _Refused(400, "Authorization: must be given once.", {"www-authenticate": challenge})
-        scheme, _, token = (given[0] if given else "").partition(" ")
-        if scheme.lower() == "bearer" and token:
-            remembered = self._verifier.remembered(token)
-            if remembered is not None:
-                return remembered
-            try:
-                return await self._verifier.verify(token)
-            except InvalidToken:
-                pass  # The reason is nobody's business but ours: every bad token gets the one answer.
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.error("token not verified", exc_info=error)
-                raise _Refused(503, "The token can't be verified now. Try again.", {"retry-after": "5"}) from None
-        challenge = 'Bearer error="invalid_token"'
-        raise _Refused(401, "A valid access token is needed.", {"www-authenticate": challenge})
 
     async def _answer(
         self,
@@ -120,10 +86,7 @@ class GraphQLEndpoint:
             operation = self._documents.load(query).operation(operation_name)
         except InvalidDocument as document:
             return refused(document)
-        missing = missing_scope(operation.needs, caller.scopes)
-        if missing is not None:
-            challenge = f'Bearer error="insufficient_scope", scope="{missing}"'
-            raise _Refused(403, f"The token lacks the scope {missing}.", {"www-authenticate": challenge})
+        require_scopes(operation.needs, caller)
         context = self._make_context(caller, headers.get("accept-language"))
         return await self._runner.run(operation, variables, context)
 
@@ -132,11 +95,11 @@ def _media_type(headers: Headers) -> str:
     """Return the media type to answer in; refuse a body, or a wish for an answer, that is neither of ours."""
     kind, *parameters = headers.get("content-type", "").lower().split(";")
     if kind.strip() != JSON_TYPE:
-        raise _Refused(415, "Content-Type: must be application/json.")
+        raise Refused(415, "Content-Type: must be application/json.")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
-            raise _Refused(415, "Content-Type: must be in UTF-8.")
+            raise Refused(415, "Content-Type: must be in UTF-8.")
     accepted = ",".join(headers.getlist("accept"))
     if not accepted.strip():
         return JSON_TYPE
@@ -145,7 +108,7 @@ def _media_type(headers: Headers) -> str:
     # one, as the specification has it.
     best = max((JSON_TYPE, RESPONSE_TYPE), key=lambda ours: _welcome(ranges, ours))
     if _welcome(ranges, best)[0] == 0:
-        raise _Refused(406, f"Accept: must allow {RESPONSE_TYPE} or {JSON_TYPE}.")
+        raise Refused(406, f"Accept: must allow {RESPONSE_TYPE} or {JSON_TYPE}.")
     return best
 
 
@@ -170,7 +133,7 @@ def _welcome(ranges: Mapping[str, tuple[float, int]], ours: str) -> tuple[float,
 
 
 async def _body(headers: Headers, receive: Receive, timeout_seconds: float) -> bytes:
-    too_large = _Refused(413, f"The body is larger than {MAX_BODY_BYTES} bytes.", _LAST)
+    too_large = Refused(413, f"The body is larger than {MAX_BODY_BYTES} bytes.", _LAST)
     length = headers.get("content-length", "0")
     if len(length) > 12 or (length.isdecimal() and int(length) > MAX_BODY_BYTES + MAX_DISCARDED_BYTES):
         raise too_large
@@ -181,7 +144,7 @@ async def _body(headers: Headers, receive: Receive, timeout_seconds: float) -> b
             while discarded <= MAX_DISCARDED_BYTES:
                 message: Message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise _Refused(400, "The client has gone.")
+                    raise Refused(400, "The client has gone.")
                 body += message.get("body", b"")
                 if discarded or len(body) > MAX_BODY_BYTES:
                     discarded += len(body)
@@ -189,10 +152,16 @@ async def _body(headers: Headers, receive: Receive, timeout_seconds: float) -> b
                 if not message.get("more_body", False):
                     break
     except TimeoutError:
+<<<<<<< HEAD
         raise _Refused(408, "The body did not arrive in time.", _LAST) from None
     if discarded:
         raise too_large
     return bytes(body)
+||||||| 0ba48fd
+        raise _Refused(408, "The body did not arrive in time.", _LAST) from None
+=======
+        raise Refused(408, "The body did not arrive in time.", _LAST) from None
+>>>>>>> issue3-settlements
 
 
 def _request(body: bytes) -> tuple[str, Mapping[str, Any], str | None]:
@@ -200,21 +169,21 @@ def _request(body: bytes) -> tuple[str, Mapping[str, Any], str | None]:
         request = orjson.loads(body)
     except orjson.JSONDecodeError:
         # orjson's own message can quote the body.
-        raise _Refused(400, "The body is not JSON.") from None
+        raise Refused(400, "The body is not JSON.") from None
     if not isinstance(request, dict):
-        raise _Refused(400, "The body must be a JSON object: one operation a request.")
+        raise Refused(400, "The body must be a JSON object: one operation a request.")
     query = request.get("query")
     variables = request.get("variables")
     operation_name = request.get("operationName")
     extensions = request.get("extensions")
     if not isinstance(query, str):
-        raise _Refused(400, "query: must be a string.")
+        raise Refused(400, "query: must be a string.")
     if variables is not None and not isinstance(variables, dict):
-        raise _Refused(400, "variables: must be an object.")
+        raise Refused(400, "variables: must be an object.")
     if operation_name is not None and not isinstance(operation_name, str):
-        raise _Refused(400, "operationName: must be a string.")
+        raise Refused(400, "operationName: must be a string.")
     if extensions is not None and not isinstance(extensions, dict):
-        raise _Refused(400, "extensions: must be an object.")
+        raise Refused(400, "extensions: must be an object.")
     return query, variables or {}, operation_name or None
 
 

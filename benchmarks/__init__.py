@@ -1,0 +1,1 @@
+"""Long runs, by hand: what they measure and how is in each script."""
