@@ -1,6 +1,6 @@
 """POST /graphql: GraphQL over HTTP, as a bare ASGI callable.
 
-Order of refusal: method, token, media types, body, JSON, document, scopes. Nothing of an operation has run when
+Order of refusal: method, token, media types, body, JSON, load, document, scopes. Nothing of an operation has run when
 any of them refuses.
 """
 
@@ -16,6 +16,8 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from auth.tokens import Caller, InvalidToken, TokenVerifier
+from database.pool import DATABASE_AWAY
+from gateway.admission import RETRY_AFTER_SECONDS, Admission, Overloaded
 from gateway.execution.documents import DocumentStore, InvalidDocument
 from gateway.execution.runner import Answer, Runner, refused
 from gateway.execution.scopes import missing_scope
@@ -58,6 +60,7 @@ class GraphQLEndpoint:
         runner: Runner,
         verifier: TokenVerifier,
         make_context: MakeContext,
+        admission: Admission,
         *,
         body_timeout_seconds: float = BODY_TIMEOUT_SECONDS,
     ) -> None:
@@ -65,6 +68,7 @@ class GraphQLEndpoint:
         self._runner = runner
         self._verifier = verifier
         self._make_context = make_context
+        self._admission = admission
         self._body_timeout_seconds = body_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +80,13 @@ class GraphQLEndpoint:
             caller = await self._caller(headers)
             media_type = _media_type(headers)
             body = await _body(headers, receive, self._body_timeout_seconds)
-            answer = await self._answer(caller, headers, *_request(body))
+            request = _request(body)
+            async with self._admission.place():
+                answer = await self._answer(caller, headers, *request)
+        except Overloaded:
+            content = {"errors": [{"message": "The gateway is busy, and nothing has run. Send the same again."}]}
+            await _send(send, 503, JSON_TYPE, content, {"retry-after": str(RETRY_AFTER_SECONDS)})
+            return
         except _Refused as refusal:
             content = {"errors": [{"message": refusal.message}]}
             await _send(send, refusal.status, JSON_TYPE, content, refusal.headers)
@@ -99,7 +109,7 @@ class GraphQLEndpoint:
                 return await self._verifier.verify(token)
             except InvalidToken:
                 pass  # The reason is nobody's business but ours: every bad token gets the one answer.
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
                 log.error("token not verified", exc_info=error)
                 raise _Refused(503, "The token can't be verified now. Try again.", {"retry-after": "5"}) from None
         challenge = 'Bearer error="invalid_token"'
