@@ -20,6 +20,12 @@ def pid_file(directory: Path) -> list[str]:
     return (directory / "postgres" / "postmaster.pid").read_text().splitlines()
 
 
+def started_again(directory: Path, before: str) -> bool:
+    """Whether another server than before has written its file, to the end."""
+    lines = pid_file(directory)
+    return len(lines) > 7 and lines[0] != before
+
+
 def first_answer(bank: Client, reference: str) -> dict[str, object]:
     """Ask for a payment until there is an answer; until then each refusal is a clear one."""
     give_up_at = time.monotonic() + WAIT_SECONDS
@@ -46,9 +52,12 @@ def test_the_server_starts_it_again_at_its_port_and_nothing_is_lost(tmp_path: Pa
             payment = pay(bank, payable, month)
             pid, _, _, port, *_ = pid_file(directory)
             os.kill(int(pid), signal.SIGKILL)
+            # What PostgreSQL's other processes still answer is as true as what the next one does.
+            give_up_at = time.monotonic() + WAIT_SECONDS
+            while first_answer(bank, month) == payment and not started_again(directory, pid):
+                assert time.monotonic() < give_up_at
             assert first_answer(bank, month) == payment
             assert pid_file(directory)[3] == port
-            assert pid_file(directory)[0] != pid
             assert submit(bank, payable, month)["replayed"] is True
         # A token is asked for, and checked, as before.
         response = server.token("abc-counter")

@@ -16,9 +16,11 @@ from tests.chaos.records import Asked, Records, State
 RESOLVE_SECONDS = 90.0
 #: Between two tries to resolve one.
 PAUSE_SECONDS = 0.2
-#: Payments whose person is at the counter at one moment: few, so that banks race for the same months.
-HOT_PEOPLE = 12
-MONTHS_AT_MOST = 3
+#: People who are at the counter at one moment: few, so that banks race for the same months.
+HOT_PEOPLE = 4
+MONTHS_AT_MOST = 6
+#: A customer takes a moment between a price and the money, in which another bank may be faster.
+THINK_SECONDS = 0.1
 
 #: A refusal that others' payments and assessments explain.
 EXPLAINED = {"MONTHS_ALREADY_PAID", "BILL_NOT_PAYABLE"}
@@ -83,6 +85,7 @@ class Bank(threading.Thread):
         payable = self._payable()
         if payable is None:
             return
+        time.sleep(self._rng.uniform(0, THINK_SECONDS))
         self._serial += 1
         asked = Asked(
             institution=self.institution,

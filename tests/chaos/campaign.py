@@ -6,7 +6,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
@@ -77,7 +77,9 @@ class Outcome:
         return "\n".join(lines)
 
 
-def campaign(directory: Path, seconds: float, seed: int, plant: Plant | None = None) -> Outcome:
+def campaign(
+    directory: Path, seconds: float, seed: int, *, kills: Mapping[str, int] = KILLS, plant: Plant | None = None
+) -> Outcome:
     """Run for about so many seconds. Fails when the server ends by itself, or does not come back."""
     rng = random.Random(seed)
     records = Records()
@@ -105,7 +107,7 @@ def campaign(directory: Path, seconds: float, seed: int, plant: Plant | None = N
         for bank in banks:
             bank.start()
         try:
-            _kill_until(began + seconds, victim, banks, rng, records)
+            _kill_until(began + seconds, kills, victim, banks, rng, records)
         finally:
             closing.set()
         for bank in banks:
@@ -126,9 +128,11 @@ def campaign(directory: Path, seconds: float, seed: int, plant: Plant | None = N
     return Outcome(seed, records, verdict, ledger)
 
 
-def _kill_until(end: float, victim: Victim, banks: list[Bank], rng: random.Random, records: Records) -> None:
+def _kill_until(
+    end: float, kills: Mapping[str, int], victim: Victim, banks: list[Bank], rng: random.Random, records: Records
+) -> None:
     while time.monotonic() < end:
-        kind = rng.choices(list(KILLS), list(KILLS.values()))[0]
+        kind = rng.choices(list(kills), list(kills.values()))[0]
         if kind == "connection":
             # A bank itself cuts its next mutation, and counts it.
             for bank in rng.sample(banks, 3):
