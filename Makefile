@@ -4,7 +4,13 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help demo test serve lint format schema lock clean bench-settlement
+||||||| 0ba48fd
+.PHONY: help demo test serve lint format schema lock clean
+=======
+.PHONY: help demo test chaos serve lint format schema lock clean
+>>>>>>> issue3-chaos
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -27,6 +33,9 @@ serve: .venv/runtime.stamp ## The sandbox at 127.0.0.1:8000 (PORT= for another),
 
 test: .venv/dev.stamp ## Run every test, against real PostgreSQL and the real server
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+
+chaos: .venv/dev.stamp ## Kill workers, servers, PostgreSQL and connections at random (CHAOS_SECONDS=600), compare the books
+	$(BIN)/python -m tests.chaos
 
 lint: .venv/dev.stamp ## ruff, mypy, import-linter, sqlfluff, hadolint, check-jsonschema
 	$(BIN)/ruff check .

@@ -93,6 +93,7 @@ class EmbeddedPostgres:
         self._log = self._data_dir / "postgres.log"
         self._pid_file = self._cluster / "postmaster.pid"
         self._users: int | None = None
+        self._port: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> str:
@@ -107,13 +108,31 @@ class EmbeddedPostgres:
                 if not self._cluster.exists():
                     self._initialise()
                 password = self._password()
-                port = self._running_port(password) or self._start()
+                self._port = self._running_port(password) or self._start()
             except BaseException:
                 self._leave()
                 raise
         finally:
             os.close(lifecycle)
-        return f"postgresql://gateway:{password}@127.0.0.1:{port}/gateway"
+        return f"postgresql://gateway:{password}@127.0.0.1:{self._port}/gateway"
+
+    def revive(self) -> bool:
+        """Start the server again at its own port if it has died, and say whether that was needed.
+
+        For a user that has entered, and for one thread of it. Raises EmbeddedPostgresError, and OSError.
+        """
+        assert self._users is not None, "not entered"
+        if self._running_pid() is not None:
+            return False
+        lifecycle = self._lock_lifecycle()
+        try:
+            # Another user may have been faster.
+            port = self._running_port(self._password()) or self._start(only_port=self._port)
+            if port != self._port:
+                raise EmbeddedPostgresError(f"the server of {self._cluster} was started again at another port")
+        finally:
+            os.close(lifecycle)
+        return True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -213,7 +232,7 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(f"the server of {self._cluster} does not answer\n{self._log_tail()}")
         return answering[0] if answering else None
 
-    def _start(self) -> int:
+    def _start(self, only_port: int | None = None) -> int:
         # Processes that still use a server that was killed find the next one at the port that they know.
         _, preferred, _ = self._read_pid_file()
         if self._log.exists():
@@ -221,7 +240,7 @@ class EmbeddedPostgres:
         self._log.touch(0o600)
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while True:
-            port = free_port(preferred)
+            port = only_port or free_port(preferred)
             if self._try_start(port, deadline):
                 return port
             tail = self._log_tail()

@@ -20,6 +20,21 @@ IDLE_CONNECTION_SECONDS = 300
 # A transaction that waits for its own client holds its locks for nobody.
 IDLE_IN_TRANSACTION_TIMEOUT_SECONDS = 30
 
+# PostgreSQL is not there, is ending, starting or failing over, or has no connection to give. What was sent may
+# have run.
+DATABASE_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    # A connection that has just been lost and is used once more, and a server that takes no writes.
+    asyncpg.InternalClientError,
+)
+
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
     """A connection that returns to the pool without a statement to reset it.

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,8 +18,9 @@ from auth.server import OAuthServer
 from auth.tokens import Caller, TokenVerifier
 from contributions.problems import BadInput
 from database.migrate import missing
-from database.pool import open_pool
+from database.pool import DATABASE_AWAY, open_pool
 from database.vault import Vault
+from gateway.admission import Admission
 from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
 from gateway.endpoints.oauth import oauth_routes
@@ -58,12 +60,7 @@ def make_app(settings: Settings) -> Starlette:
 async def _lifespan(app: Starlette, settings: Settings) -> AsyncIterator[None]:
     assert settings.database_url is not None
     assert settings.public_url is not None
-    pool = await open_pool(
-        settings.database_url.get_secret_value(),
-        max_size=settings.pool_size,
-        statement_timeout_seconds=settings.statement_timeout.total_seconds(),
-        statement_cache_size=settings.statement_cache_size,
-    )
+    pool = await _pool(settings)
     try:
         app.router.routes.extend(await _routes(app.state.metrics, settings, pool))
         # What is there now stays for good: the collector need never look at it again.
@@ -77,6 +74,28 @@ async def _lifespan(app: Starlette, settings: Settings) -> AsyncIterator[None]:
         except TimeoutError:
             pool.terminate()
 
+
+async def _pool(settings: Settings) -> asyncpg.Pool:
+    """Open the pool, waiting for a database that is away: a worker that fails to start ends the whole server."""
+    assert settings.database_url is not None
+    give_up_at = time.monotonic() + START_TIMEOUT_SECONDS
+    while True:
+        try:
+            return await open_pool(
+                settings.database_url.get_secret_value(),
+                max_size=settings.pool_size,
+                statement_timeout_seconds=settings.statement_timeout.total_seconds(),
+                statement_cache_size=settings.statement_cache_size,
+            )
+        except DATABASE_AWAY:
+            if time.monotonic() > give_up_at:
+                raise
+            await asyncio.sleep(START_PAUSE_SECONDS)
+
+
+#: A worker that takes the place of a dead one may find PostgreSQL being started again, or failing over.
+START_TIMEOUT_SECONDS = 60.0
+START_PAUSE_SECONDS = 0.25
 
 #: What a statement under way may still take when the server is told to end; its own timeout is shorter.
 DRAIN_TIMEOUT_SECONDS = 15.0
@@ -111,7 +130,9 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
     )
     runner = Runner(core, word_exception, hide_suggestions=hide_suggestions)
     return [
-        Route("/graphql", GraphQLEndpoint(documents, runner, verifier, make_context)),
+        Route(
+            "/graphql", GraphQLEndpoint(documents, runner, verifier, make_context, Admission(settings.max_operations))
+        ),
         *oauth_routes(oauth),
         *health_routes(pool, metrics.registry),
         Route("/settlements/{date}", SettlementsEndpoint(verifier, database_url, settings.today, issuer)),
@@ -128,6 +149,6 @@ def word_exception(exception: BaseException) -> tuple[str, str, dict[str, Any]] 
         case asyncpg.QueryCanceledError() | asyncpg.LockNotAvailableError() | TimeoutError():
             # Whether a statement that was given up has run is not known here: repeating it is safe and tells.
             return "TRY_AGAIN", "The gateway could not finish in time. Send the same again.", {}
-        case asyncpg.PostgresConnectionError() | asyncpg.InterfaceError() | ConnectionError():
+        case _ if isinstance(exception, DATABASE_AWAY):
             return "TRY_AGAIN", "The gateway lost its database. Send the same again.", {}
     return None

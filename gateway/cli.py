@@ -75,7 +75,7 @@ def serve(
         if settings.public_url is None:
             reached = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 -- compared, not bound
             settings = settings.model_copy(update={"public_url": f"http://{reached}:{port}"})
-        with database_of(settings) as ready:
+        with database_of(settings, keep_running=True) as ready:
             asyncio.run(_prepare(ready))
             typer.echo(f"Serving {'the sandbox ' if ready.sandbox else ''}at {ready.public_url}/graphql")
             run_server(ready, host, port, workers)

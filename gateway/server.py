@@ -1,5 +1,6 @@
 """Runs the server: one process, or several workers under one parent; they end together."""
 
+import errno
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -26,6 +27,8 @@ from gateway.settings import Settings
 DRAIN_SECONDS = 30
 #: A worker that has not ended by itself this long after its parent died.
 ORPHAN_SECONDS = DRAIN_SECONDS + 5
+#: Workers whose parent was killed close their port at once, but for those that were just starting.
+TAKEN_PORT_SECONDS = 10
 #: Connections that the kernel keeps waiting while a worker is busy.
 BACKLOG = 1024
 #: An idle connection of a bank's client: longer than its usual pause between two requests.
@@ -81,11 +84,24 @@ def _bound_socket(host: str, port: int) -> socket.socket:
     try:
         # A server that has just ended leaves connections behind that would keep its port for a minute.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
+        _bind(bound, host, port)
     except OSError as error:
         bound.close()
         raise OSError(f"Can't listen on {host} port {port}: {error.strerror}") from error
     return bound
+
+
+def _bind(unbound: socket.socket, host: str, port: int) -> None:
+    """Bind, waiting for the workers of a server that was killed to let go of the port."""
+    give_up_at = time.monotonic() + TAKEN_PORT_SECONDS
+    while True:
+        try:
+            unbound.bind((host, port))
+            return
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.1)
 
 
 def _hand_down(settings: Settings) -> None:

@@ -77,6 +77,14 @@ class Settings(BaseSettings):
         default=None, description="Whether the schema can be asked for; by default only in the sandbox."
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="What is logged.")
+    # Four for each connection of the default pool: one has it, the others are being read, answered or are next.
+    # More would only wait there, where nobody can be told that nothing has run.
+    max_operations: int = Field(
+        default=40,
+        ge=1,
+        le=10_000,
+        description="Operations under way in one worker; four times as many wait, and others are answered 503.",
+    )
 
     @field_validator("database_url")
     @classmethod

@@ -6,7 +6,7 @@ import pwd
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from database.pool import connect
 from database.programs import EmbeddedPostgresError
 from database.sandbox import NotASandbox
 from database.vault import WrongMasterKey
+from database.watching import kept_running
 from gateway.settings import Settings
 
 Result = TypeVar("Result")
@@ -91,12 +92,16 @@ def told_in_one_line() -> Iterator[None]:
 
 
 @contextmanager
-def database_of(settings: Settings) -> Iterator[Settings]:
-    """Return the settings with their database: the configured one, else the embedded one while in use."""
+def database_of(settings: Settings, *, keep_running: bool = False) -> Iterator[Settings]:
+    """Return the settings with their database: the configured one, else the embedded one while in use.
+
+    With `keep_running` an embedded one that dies is started again.
+    """
     if settings.database_url is not None:
         yield settings
         return
-    with EmbeddedPostgres(settings.data_dir, settings.postgres_bin) as url:
+    postgres = EmbeddedPostgres(settings.data_dir, settings.postgres_bin)
+    with postgres as url, kept_running(postgres) if keep_running else nullcontext():
         yield settings.model_copy(update={"database_url": SecretStr(url)})
 
 

@@ -1,6 +1,6 @@
 """POST /graphql: GraphQL over HTTP, as a bare ASGI callable.
 
-Order of refusal: method, token, media types, body, JSON, document, scopes. Nothing of an operation has run when
+Order of refusal: method, token, media types, body, JSON, load, document, scopes. Nothing of an operation has run when
 any of them refuses.
 """
 
@@ -13,8 +13,16 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
+<<<<<<< HEAD
 from auth.tokens import Caller, TokenVerifier
 from gateway.endpoints.bearer import Refused, caller_of, require_scopes
+||||||| 0ba48fd
+from auth.tokens import Caller, InvalidToken, TokenVerifier
+=======
+from auth.tokens import Caller, InvalidToken, TokenVerifier
+from database.pool import DATABASE_AWAY
+from gateway.admission import RETRY_AFTER_SECONDS, Admission, Overloaded
+>>>>>>> issue3-chaos
 from gateway.execution.documents import DocumentStore, InvalidDocument
 from gateway.execution.runner import Answer, Runner, refused
 
@@ -47,6 +55,7 @@ class GraphQLEndpoint:
         runner: Runner,
         verifier: TokenVerifier,
         make_context: MakeContext,
+        admission: Admission,
         *,
         body_timeout_seconds: float = BODY_TIMEOUT_SECONDS,
     ) -> None:
@@ -54,6 +63,7 @@ class GraphQLEndpoint:
         self._runner = runner
         self._verifier = verifier
         self._make_context = make_context
+        self._admission = admission
         self._body_timeout_seconds = body_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,8 +75,22 @@ class GraphQLEndpoint:
             caller = await caller_of(headers, self._verifier)
             media_type = _media_type(headers)
             body = await _body(headers, receive, self._body_timeout_seconds)
+<<<<<<< HEAD
             answer = await self._answer(caller, headers, *_request(body))
         except Refused as refusal:
+||||||| 0ba48fd
+            answer = await self._answer(caller, headers, *_request(body))
+        except _Refused as refusal:
+=======
+            request = _request(body)
+            async with self._admission.place():
+                answer = await self._answer(caller, headers, *request)
+        except Overloaded:
+            content = {"errors": [{"message": "The gateway is busy, and nothing has run. Send the same again."}]}
+            await _send(send, 503, JSON_TYPE, content, {"retry-after": str(RETRY_AFTER_SECONDS)})
+            return
+        except _Refused as refusal:
+>>>>>>> issue3-chaos
             content = {"errors": [{"message": refusal.message}]}
             await _send(send, refusal.status, JSON_TYPE, content, refusal.headers)
             return
@@ -74,6 +98,50 @@ class GraphQLEndpoint:
         status = 200 if answer.ran or media_type == JSON_TYPE else 400
         await _send(send, status, media_type, answer.body, {})
 
+<<<<<<< HEAD
+||||||| 0ba48fd
+    async def _caller(self, headers: Headers) -> Caller:
+        given = headers.getlist("authorization")
+        if len(given) > 1:
+            challenge = 'Bearer error="invalid_request"'
+            raise _Refused(400, "Authorization: must be given once.", {"www-authenticate": challenge})
+        scheme, _, token = (given[0] if given else "").partition(" ")
+        if scheme.lower() == "bearer" and token:
+            remembered = self._verifier.remembered(token)
+            if remembered is not None:
+                return remembered
+            try:
+                return await self._verifier.verify(token)
+            except InvalidToken:
+                pass  # The reason is nobody's business but ours: every bad token gets the one answer.
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.error("token not verified", exc_info=error)
+                raise _Refused(503, "The token can't be verified now. Try again.", {"retry-after": "5"}) from None
+        challenge = 'Bearer error="invalid_token"'
+        raise _Refused(401, "A valid access token is needed.", {"www-authenticate": challenge})
+
+=======
+    async def _caller(self, headers: Headers) -> Caller:
+        given = headers.getlist("authorization")
+        if len(given) > 1:
+            challenge = 'Bearer error="invalid_request"'
+            raise _Refused(400, "Authorization: must be given once.", {"www-authenticate": challenge})
+        scheme, _, token = (given[0] if given else "").partition(" ")
+        if scheme.lower() == "bearer" and token:
+            remembered = self._verifier.remembered(token)
+            if remembered is not None:
+                return remembered
+            try:
+                return await self._verifier.verify(token)
+            except InvalidToken:
+                pass  # The reason is nobody's business but ours: every bad token gets the one answer.
+            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+                log.error("token not verified", exc_info=error)
+                raise _Refused(503, "The token can't be verified now. Try again.", {"retry-after": "5"}) from None
+        challenge = 'Bearer error="invalid_token"'
+        raise _Refused(401, "A valid access token is needed.", {"www-authenticate": challenge})
+
+>>>>>>> issue3-chaos
     async def _answer(
         self,
         caller: Caller,

@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from database.pool import DATABASE_AWAY
+
 #: A load balancer asks every few seconds: a database that takes longer is not ready.
 READY_TIMEOUT_SECONDS = 2.0
 
@@ -22,7 +24,7 @@ def health_routes(pool: asyncpg.Pool, registry: CollectorRegistry) -> list[Route
         try:
             async with asyncio.timeout(READY_TIMEOUT_SECONDS):
                 await pool.fetchval("SELECT 1")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (asyncpg.PostgresError, *DATABASE_AWAY):
             return PlainTextResponse("the database does not answer\n", status_code=503)
         return PlainTextResponse("ready\n")
 

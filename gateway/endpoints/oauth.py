@@ -5,13 +5,18 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 import anyio
+import asyncpg
+import structlog
 from authlib.oauth2.rfc6749 import InvalidRequestError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from auth.grants import Answer, refusal
+from auth.grants import UNCACHED, Answer, refusal
 from auth.server import OAuthServer
+from database.pool import DATABASE_AWAY
+
+log = structlog.get_logger()
 
 # The longest form is a token to introspect, 2 KiB; this leaves room for signed assertions.
 _BODY_BYTES_MAX: Final = 16 * 1024
@@ -52,6 +57,9 @@ def _form_endpoint(decide: _Endpoint) -> Callable[[Request], Awaitable[Response]
             answer = await decide(request.headers, await _form(request))
         except InvalidRequestError as error:
             answer = refusal(error)
+        except (asyncpg.QueryCanceledError, *DATABASE_AWAY) as error:
+            log.error("no answer to an OAuth client", exc_info=error)
+            answer = Answer(503, {"error": "temporarily_unavailable"}, {**UNCACHED, "Retry-After": "5"})
         return JSONResponse(answer.body, answer.status, answer.headers)
 
     return endpoint
