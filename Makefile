@@ -4,13 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help demo test serve lint format schema lock clean bench-settlement
-||||||| 0ba48fd
-.PHONY: help demo test serve lint format schema lock clean
-=======
-.PHONY: help demo test chaos serve lint format schema lock clean
->>>>>>> issue3-chaos
+.PHONY: help demo test chaos bench-settlement serve lint format schema lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'

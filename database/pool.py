@@ -116,37 +116,27 @@ async def open_pool(
     )
 
 
-<<<<<<< HEAD
-async def connect(url: str, *, actor: str | None = None) -> asyncpg.Connection:
+async def connect(
+    url: str,
+    *,
+    actor: str | None = None,
+    application_name: str = "gateway command",
+    statement_cache_size: int = 100,
+) -> asyncpg.Connection:
     """One connection for a command, whose statements take as long as they need. Raises as open_pool does.
 
     `actor` is whom the audit trail names for what is changed over it, the database's role if None. It is a setting
     of the session, which PgBouncer refuses (open_pool says more): in transaction pooling it would be everybody's.
     """
-    settings = {"application_name": "gateway command"}
+    settings = {"application_name": application_name}
     if actor is not None:
         settings["gateway.actor"] = actor
-||||||| 0ba48fd
-async def connect(url: str) -> asyncpg.Connection:
-    """One connection for a command, whose statements take as long as they need. Raises as open_pool does."""
-=======
-async def connect(
-    url: str, *, application_name: str = "gateway command", statement_cache_size: int = 100
-) -> asyncpg.Connection:
-    """One connection for a command, whose statements take as long as they need. Raises as open_pool does."""
->>>>>>> issue3-settlements
     return await asyncpg.connect(
         url,
         timeout=CONNECT_TIMEOUT_SECONDS,
         target_session_attrs="read-write",
-<<<<<<< HEAD
-        server_settings=settings,
-||||||| 0ba48fd
-        server_settings={"application_name": "gateway command"},
-=======
         statement_cache_size=statement_cache_size,
-        server_settings={"application_name": application_name},
->>>>>>> issue3-settlements
+        server_settings=settings,
     )
 
 

@@ -18,10 +18,12 @@ class Taken:
 class Kind:
     """A kind of file, with its columns and its staging table.
 
-    `parse` makes of a row's fields the values of `staged_columns`, or raises RowRefused. `judge` sets the
-    verdicts of the rows that have none, `take_over` moves those that still have none into the ledger.
+    `name` is what the audit trail calls it. `parse` makes of a row's fields the values of `staged_columns`, or raises
+    RowRefused. `judge` sets the verdicts of the rows that have none, `take_over` moves those that still have none
+    into the ledger.
     """
 
+    name: str
     columns: tuple[str, ...]
     table: str
     table_sql: str

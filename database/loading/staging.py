@@ -14,17 +14,9 @@ import asyncpg
 from database import audit
 from database.loading import rejects
 from database.loading.fields import RowRefused
-<<<<<<< HEAD
 from database.loading.kinds import Kind
-from database.loading.records import Records, has_foreign_bytes, open_file, version_of
-from database.loading.report import MAX_REJECTIONS_KEPT, LedgerChanged, LoadReport, Rejection
-||||||| 0ba48fd
-from database.loading.records import Records, has_foreign_bytes, open_file, version_of
-from database.loading.report import MAX_REJECTIONS_KEPT, LedgerChanged, LoadReport, Rejection
-=======
 from database.loading.records import Records, has_foreign_bytes, open_file, sha256_of, version_of
 from database.loading.report import MAX_REJECTIONS_KEPT, FileRefused, LedgerChanged, LoadReport, Rejection
->>>>>>> issue3-audit
 
 # A one-key advisory lock, as the payers' own are; their ids are above zero. Loads take turns, so that none
 # judges its rows by what another is about to change. Payments don't wait for it.
@@ -50,62 +42,6 @@ _RACES: Final = (
 )
 
 
-<<<<<<< HEAD
-||||||| 0ba48fd
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """How many rows a take-over inserted and how many existing ones it replaced."""
-
-    loaded: int
-    updated: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of file, with its columns and its staging table.
-
-    `parse` makes of a row's fields the values of `staged_columns`, or raises RowRefused. `judge` sets the
-    verdicts of the rows that have none, `take_over` moves those that still have none into the ledger.
-    """
-
-    columns: tuple[str, ...]
-    table: str
-    table_sql: str
-    staged_columns: tuple[str, ...]
-    parse: Callable[[Sequence[str]], tuple[object, ...]]
-    judge: Callable[[asyncpg.Connection], Awaitable[None]]
-    take_over: Callable[[asyncpg.Connection], Awaitable[Taken]]
-
-
-=======
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """How many rows a take-over inserted and how many existing ones it replaced."""
-
-    loaded: int
-    updated: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of file, with its columns and its staging table.
-
-    `name` is what the audit trail calls it. `parse` makes of a row's fields the values of `staged_columns`, or raises
-    RowRefused. `judge` sets the verdicts of the rows that have none, `take_over` moves those that still have none
-    into the ledger.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    table: str
-    table_sql: str
-    staged_columns: tuple[str, ...]
-    parse: Callable[[Sequence[str]], tuple[object, ...]]
-    judge: Callable[[asyncpg.Connection], Awaitable[None]]
-    take_over: Callable[[asyncpg.Connection], Awaitable[Taken]]
-
-
->>>>>>> issue3-audit
 async def load_file(
     connection: asyncpg.Connection,
     kind: Kind,

@@ -7,6 +7,7 @@ import structlog
 from starlette.datastructures import Headers
 
 from auth.tokens import Caller, InvalidToken, TokenVerifier
+from database.pool import DATABASE_AWAY
 from gateway.execution.scopes import Needs, missing_scope
 
 log = structlog.get_logger()
@@ -37,7 +38,7 @@ async def caller_of(headers: Headers, verifier: TokenVerifier) -> Caller:
             return await verifier.verify(token)
         except InvalidToken:
             pass  # The reason is nobody's business but ours: every bad token gets the one answer.
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
             log.error("token not verified", exc_info=error)
             raise Refused(503, "The token can't be verified now. Try again.", {"retry-after": "5"}) from None
     challenge = 'Bearer error="invalid_token"'

@@ -13,16 +13,9 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-<<<<<<< HEAD
 from auth.tokens import Caller, TokenVerifier
-from gateway.endpoints.bearer import Refused, caller_of, require_scopes
-||||||| 0ba48fd
-from auth.tokens import Caller, InvalidToken, TokenVerifier
-=======
-from auth.tokens import Caller, InvalidToken, TokenVerifier
-from database.pool import DATABASE_AWAY
 from gateway.admission import RETRY_AFTER_SECONDS, Admission, Overloaded
->>>>>>> issue3-chaos
+from gateway.endpoints.bearer import Refused, caller_of, require_scopes
 from gateway.execution.documents import DocumentStore, InvalidDocument
 from gateway.execution.runner import Answer, Runner, refused
 
@@ -75,13 +68,6 @@ class GraphQLEndpoint:
             caller = await caller_of(headers, self._verifier)
             media_type = _media_type(headers)
             body = await _body(headers, receive, self._body_timeout_seconds)
-<<<<<<< HEAD
-            answer = await self._answer(caller, headers, *_request(body))
-        except Refused as refusal:
-||||||| 0ba48fd
-            answer = await self._answer(caller, headers, *_request(body))
-        except _Refused as refusal:
-=======
             request = _request(body)
             async with self._admission.place():
                 answer = await self._answer(caller, headers, *request)
@@ -89,8 +75,7 @@ class GraphQLEndpoint:
             content = {"errors": [{"message": "The gateway is busy, and nothing has run. Send the same again."}]}
             await _send(send, 503, JSON_TYPE, content, {"retry-after": str(RETRY_AFTER_SECONDS)})
             return
-        except _Refused as refusal:
->>>>>>> issue3-chaos
+        except Refused as refusal:
             content = {"errors": [{"message": refusal.message}]}
             await _send(send, refusal.status, JSON_TYPE, content, refusal.headers)
             return
@@ -98,50 +83,6 @@ class GraphQLEndpoint:
         status = 200 if answer.ran or media_type == JSON_TYPE else 400
         await _send(send, status, media_type, answer.body, {})
 
-<<<<<<< HEAD
-||||||| 0ba48fd
-    async def _caller(self, headers: Headers) -> Caller:
-        given = headers.getlist("authorization")
-        if len(given) > 1:
-            challenge = 'Bearer error="invalid_request"'
-            raise _Refused(400, "Authorization: must be given once.", {"www-authenticate": challenge})
-        scheme, _, token = (given[0] if given else "").partition(" ")
-        if scheme.lower() == "bearer" and token:
-            remembered = self._verifier.remembered(token)
-            if remembered is not None:
-                return remembered
-            try:
-                return await self._verifier.verify(token)
-            except InvalidToken:
-                pass  # The reason is nobody's business but ours: every bad token gets the one answer.
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.error("token not verified", exc_info=error)
-                raise _Refused(503, "The token can't be verified now. Try again.", {"retry-after": "5"}) from None
-        challenge = 'Bearer error="invalid_token"'
-        raise _Refused(401, "A valid access token is needed.", {"www-authenticate": challenge})
-
-=======
-    async def _caller(self, headers: Headers) -> Caller:
-        given = headers.getlist("authorization")
-        if len(given) > 1:
-            challenge = 'Bearer error="invalid_request"'
-            raise _Refused(400, "Authorization: must be given once.", {"www-authenticate": challenge})
-        scheme, _, token = (given[0] if given else "").partition(" ")
-        if scheme.lower() == "bearer" and token:
-            remembered = self._verifier.remembered(token)
-            if remembered is not None:
-                return remembered
-            try:
-                return await self._verifier.verify(token)
-            except InvalidToken:
-                pass  # The reason is nobody's business but ours: every bad token gets the one answer.
-            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
-                log.error("token not verified", exc_info=error)
-                raise _Refused(503, "The token can't be verified now. Try again.", {"retry-after": "5"}) from None
-        challenge = 'Bearer error="invalid_token"'
-        raise _Refused(401, "A valid access token is needed.", {"www-authenticate": challenge})
-
->>>>>>> issue3-chaos
     async def _answer(
         self,
         caller: Caller,
@@ -220,16 +161,10 @@ async def _body(headers: Headers, receive: Receive, timeout_seconds: float) -> b
                 if not message.get("more_body", False):
                     break
     except TimeoutError:
-<<<<<<< HEAD
-        raise _Refused(408, "The body did not arrive in time.", _LAST) from None
+        raise Refused(408, "The body did not arrive in time.", _LAST) from None
     if discarded:
         raise too_large
     return bytes(body)
-||||||| 0ba48fd
-        raise _Refused(408, "The body did not arrive in time.", _LAST) from None
-=======
-        raise Refused(408, "The body did not arrive in time.", _LAST) from None
->>>>>>> issue3-settlements
 
 
 def _request(body: bytes) -> tuple[str, Mapping[str, Any], str | None]:
