@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from graphql import GraphQLError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
@@ -52,6 +51,8 @@ def create_app() -> Starlette:
 def make_app(settings: Settings) -> Starlette:
     """Return the app for these settings; `database_url` and `public_url` are given by now."""
     app = Starlette(lifespan=lambda app: _lifespan(app, settings), middleware=[Middleware(MetricsMiddleware)])
+    # /graphql/ is no path of ours: a redirect would send a token wherever a Host header says.
+    app.router.redirect_slashes = False
     app.state.metrics = Metrics()
     return app
 
@@ -144,8 +145,6 @@ def word_exception(exception: BaseException) -> tuple[str, str, dict[str, Any]] 
     match exception:
         case BadInput(field=field):
             return "BAD_USER_INPUT", str(exception), {"field": field}
-        case GraphQLError():
-            return "BAD_USER_INPUT", exception.message, {}
         case asyncpg.QueryCanceledError() | asyncpg.LockNotAvailableError() | TimeoutError():
             # Whether a statement that was given up has run is not known here: repeating it is safe and tells.
             return "TRY_AGAIN", "The gateway could not finish in time. Send the same again.", {}

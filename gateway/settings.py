@@ -1,7 +1,6 @@
 """The settings: environment variables GATEWAY_*, or the same names in a file `.env`."""
 
 import base64
-import binascii
 import datetime
 import re
 from pathlib import Path
@@ -23,7 +22,10 @@ def _duration(value: object) -> object:
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         return value
-    return datetime.timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+    try:
+        return datetime.timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+    except OverflowError as error:
+        raise ValueError("is longer than any duration") from error
 
 
 Duration = Annotated[datetime.timedelta, BeforeValidator(_duration)]
@@ -120,7 +122,7 @@ def read_master_key(text: str) -> bytes:
     """Return the 32 bytes of a master key in base64. Raises ValueError that doesn't repeat it."""
     try:
         key = base64.b64decode(text.strip(), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error is one, and so is what a character beyond ASCII raises
         raise ValueError("GATEWAY_MASTER_KEY is not base64") from error
     if len(key) != 32:
         raise ValueError("GATEWAY_MASTER_KEY must be 32 bytes in base64")

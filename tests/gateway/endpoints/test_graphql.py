@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from auth.tokens import Caller, TokenVerifier
+from gateway.admission import Admission
 from gateway.app import word_exception
 from gateway.endpoints.graphql import (
     JSON_TYPE,
@@ -319,6 +320,7 @@ def http_of(verifier: Verifier, body_timeout_seconds: float = 30.0) -> httpx.Asy
         runner,
         cast(TokenVerifier, verifier),
         lambda _caller, _language: None,
+        Admission(max_operations=1),
         body_timeout_seconds=body_timeout_seconds,
     )
     return httpx.AsyncClient(
