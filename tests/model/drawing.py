@@ -16,7 +16,9 @@ Run = tuple[str | None, int, int]
 
 # Most runs lie inside what is owed; the others are the first months of these lists, some over the year's end.
 ANYWHERE = ("2017-12", "2018-02", "2018-12", "2019-11", "2020-01", "2020-12", "2021-01")
-RUNS = st.tuples(st.sampled_from((None,) * 20 + ANYWHERE), st.integers(0, 11), st.sampled_from((1, 1, 2, 3, 12)))
+RUNS = st.tuples(
+    st.sampled_from((None,) * 20 + ANYWHERE), st.sampled_from((0, 0, 0, 1, 2, 11)), st.sampled_from((1, 1, 2, 3, 12))
+)
 TELLERS = st.sampled_from(tuple(INSTITUTIONS))
 TODAY = st.sampled_from((*DAYS[:1], *DAYS))
 SOMEBODY = st.sampled_from(range(len(PEOPLE)))

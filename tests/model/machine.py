@@ -120,6 +120,25 @@ class Machine(Agencies):
         number = used[-1 - pick % len(used)] if used and reference != "new" else f"R-{len(self.model.payments)}"
         self.submit(teller, today, payable, payable.amount + Decimal(wrong_by), number, collected_at)
 
+    @precondition(lambda self: self.rivals())
+    @rule(teller=TELLERS, today=TODAY, pick=PICK)
+    def pay_for_months_that_are_paid(self, teller: str, today: str, pick: int) -> None:
+        rivals = self.rivals()
+        payable = rivals[-1 - pick % len(rivals)]
+        teller = COUNTERS[payable.institution] if payable.is_quote else teller
+        self.submit(
+            teller, today, payable, payable.amount, f"R-{len(self.model.payments)}", "2020-11-16T10:00:00+08:00"
+        )
+
+    def rivals(self) -> list[Payable]:
+        """Return what is for months, some of which another payable has settled."""
+        return [
+            payable
+            for payable in self.model.payables
+            if not self.model.standing(payable)
+            and self.model.paid(payable.person, payable.insurance) & set(payable.months)
+        ]
+
     @precondition(lambda self: self.model.payments)
     @rule(
         teller=TELLERS,
