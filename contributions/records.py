@@ -54,8 +54,22 @@ class Line:
     amount: Decimal
 
 
+class RunOfMonths:
+    """What has a first and a last month, both included."""
+
+    __slots__ = ()
+
+    first_month: int
+    last_month: int
+
+    @property
+    def month_count(self) -> int:
+        """Return the number of months, both ends counted."""
+        return self.last_month - self.first_month + 1
+
+
 @dataclass(frozen=True, slots=True)
-class Period:
+class Period(RunOfMonths):
     """A run of consecutive months, both ends included, that are owed in one pooling area and not yet paid.
 
     `pay_by` is the last day on which it can be paid in this mode, None for no such day. `tiers` are those to
@@ -69,8 +83,3 @@ class Period:
     pooling_area: str
     pay_by: date | None
     tiers: tuple[Tier, ...] = ()
-
-    @property
-    def month_count(self) -> int:
-        """Return the number of months, both ends counted."""
-        return self.last_month - self.first_month + 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from contributions.records import Line, Schedule, Tier
+from contributions.records import Line, RunOfMonths, Schedule, Tier
 
 Answers = Mapping[Hashable, Any]
 
@@ -52,7 +52,7 @@ class Payer:
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(RunOfMonths):
     """A price for a run of months, at one tier."""
 
     id: str
@@ -66,14 +66,9 @@ class Quote:
     expires_at: datetime.datetime
     answers: Answers
 
-    @property
-    def month_count(self) -> int:
-        """Return the number of months, both ends counted."""
-        return self.last_month - self.first_month + 1
-
 
 @dataclass(frozen=True, slots=True)
-class AssessedBill:
+class AssessedBill(RunOfMonths):
     """核定: an amount that an agency set for a run of months."""
 
     id: str
@@ -88,11 +83,6 @@ class AssessedBill:
     pay_by: datetime.date | None
     status: str
     answers: Answers
-
-    @property
-    def month_count(self) -> int:
-        """Return the number of months, both ends counted."""
-        return self.last_month - self.first_month + 1
 
 
 @dataclass(frozen=True, slots=True)
