@@ -4,6 +4,10 @@ A URL may name several hosts, `postgresql://user:password@one:5432,two:5432/gate
 is used. Its query may ask for TLS (`?sslmode=verify-full`) and for settings other than those made here.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 import asyncpg
 
 # For a host that is down: long enough for a failover's answer, short enough to try the next one of several.
@@ -39,15 +43,26 @@ DATABASE_AWAY = (
 class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
     """A connection that returns to the pool without a statement to reset it.
 
-    Requests change nothing of the session: advisory locks are the transaction's, settings are left alone, and
-    nothing is listened to. asyncpg still rolls back a transaction that was left open.
+    Requests change nothing of the session but whom it acts for: advisory locks are the transaction's, and nothing
+    is listened to. asyncpg still rolls back a transaction that was left open.
     """
 
-    __slots__ = ()
+    __slots__ = ("_acts_for",)
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._acts_for: int | None = None
 
     def get_reset_query(self) -> str:
         """No statement."""
         return ""
+
+    async def act_for(self, institution_id: int) -> None:
+        """Let row-level security show this institution's rows alone, until the next one is named."""
+        if self._acts_for != institution_id:
+            self._acts_for = None
+            await self.fetchval(_ACT_FOR, str(institution_id), False)
+            self._acts_for = institution_id
 
 
 class _Pool(asyncpg.Pool):  # type: ignore[misc] # asyncpg has no types
@@ -58,6 +73,64 @@ class _Pool(asyncpg.Pool):  # type: ignore[misc] # asyncpg has no types
     def acquire(self, *, timeout: float | None = ACQUIRE_TIMEOUT_SECONDS) -> asyncpg.pool.PoolAcquireContext:
         """Take a connection, waiting for one at the most so long."""
         return super().acquire(timeout=timeout)
+
+
+# Migration 0013 reads it. The third argument: for the transaction only.
+_ACT_FOR = "SELECT set_config('gateway.institution_id', $1, $2)"
+
+
+async def act_for(connection: asyncpg.Connection, institution_id: int) -> None:
+    """Let row-level security show this institution's rows alone, until the transaction ends."""
+    await connection.fetchval(_ACT_FOR, str(institution_id), True)
+
+
+class InstitutionPool:
+    """The shared connections, for the requests of one institution: they see no other's rows.
+
+    That is the lock behind the conditions of the statements themselves. `for_transactions` is for PgBouncer in
+    transaction pooling, where whom a session acts for would be forgotten: each use is then one transaction.
+    """
+
+    __slots__ = ("_for_transactions", "_institution_id", "_pool")
+
+    def __init__(self, pool: asyncpg.Pool, institution_id: int, *, for_transactions: bool = False) -> None:
+        self._pool = pool
+        self._institution_id = institution_id
+        self._for_transactions = for_transactions
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[asyncpg.Connection]:
+        """Take a connection that acts for the institution. Raises TimeoutError when none is to be had in time."""
+        async with self._pool.acquire() as connection:
+            if self._for_transactions:
+                async with connection.transaction():
+                    await act_for(connection, self._institution_id)
+                    yield connection
+            else:
+                await connection.act_for(self._institution_id)
+                yield connection
+
+    async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        """Return the rows of a statement."""
+        async with self.acquire() as connection:
+            rows: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
+            return rows
+
+    async def fetchrow(self, sql: str, *arguments: object) -> asyncpg.Record | None:
+        """Return the first row of a statement, None without one."""
+        async with self.acquire() as connection:
+            return await connection.fetchrow(sql, *arguments)
+
+    async def fetchval(self, sql: str, *arguments: object) -> Any:
+        """Return the first value of the first row of a statement, None without one."""
+        async with self.acquire() as connection:
+            return await connection.fetchval(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: object) -> str:
+        """Run a statement, and return what PostgreSQL says of it."""
+        async with self.acquire() as connection:
+            status: str = await connection.execute(sql, *arguments)
+            return status
 
 
 async def _know_records(connection: asyncpg.Connection) -> None:

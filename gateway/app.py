@@ -17,7 +17,7 @@ from auth.server import OAuthServer
 from auth.tokens import Caller, TokenVerifier
 from contributions.problems import BadInput
 from database.migrate import missing
-from database.pool import DATABASE_AWAY, open_pool
+from database.pool import DATABASE_AWAY, InstitutionPool, open_pool
 from database.vault import Vault
 from gateway.admission import Admission
 from gateway.endpoints.graphql import GraphQLEndpoint
@@ -118,7 +118,8 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
     oauth = OAuthServer(issuer=issuer, pool=pool, keys=keys, verifier=verifier, sandbox=settings.sandbox)
 
     def make_context(caller: Caller, accept_language: str | None) -> Context:
-        call = Call(caller, pool, vault, settings.today(), settings.quote_ttl)
+        own = InstitutionPool(pool, caller.institution_id, for_transactions=settings.statement_cache_size == 0)
+        call = Call(caller, own, vault, settings.today(), settings.quote_ttl)
         return Context(call, messages.negotiate(accept_language), issuer)
 
     core = schema._schema

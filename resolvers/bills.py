@@ -14,12 +14,14 @@ INSURANCE_OF_AGENCY = {"SOCIAL_INSURANCE_AGENCY": "PENSION", "MEDICAL_INSURANCE_
 
 
 def status_of(reading: Reading, at: str) -> str:
-    """Return the SQL of a bill's status on the business date, `at` being the bill's alias."""
+    """Return the SQL of a bill's status on the business date, `at` being the bill's alias.
+
+    By the months that stand paid, and not by the payment: it may be another institution's.
+    """
     return f"""CASE
         WHEN {at}.withdrawn_at IS NOT NULL THEN 'WITHDRAWN'
         WHEN EXISTS (
-            SELECT 1 FROM payments AS w
-            WHERE w.bill_id = {at}.id AND w.reversed_at IS NULL AND w.refunded_at IS NULL
+            SELECT 1 FROM contributions AS w WHERE w.bill_id = {at}.id AND w.standing
         ) THEN 'PAID'
         WHEN {at}.pay_by < {reading.bind(reading.call.business_date, "date")} THEN 'EXPIRED'
         ELSE 'PAYABLE'

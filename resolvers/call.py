@@ -3,9 +3,8 @@
 import datetime
 from dataclasses import dataclass
 
-import asyncpg
-
 from auth.tokens import Caller
+from database.pool import InstitutionPool
 from database.vault import Vault
 
 
@@ -14,7 +13,8 @@ class Call:
     """Who calls, on which business date, and the way to the database."""
 
     caller: Caller
-    pool: asyncpg.Pool
+    #: The connections of the caller's institution.
+    pool: InstitutionPool
     vault: Vault
     business_date: datetime.date
     quote_ttl: datetime.timedelta

@@ -201,8 +201,8 @@ async def _move_money(
 ) -> tuple[asyncpg.Record, Payment | None]:
     """Run one function that moves money, and read the tree of its payment in the same statement.
 
-    A statement can't see the rows that a function it calls has written. So the payment as the function
-    returns it stands in for the table's row, under the table's own name, wherever the tree reads it.
+    A statement can't see the rows that a function it calls has written. So each row as the function returns
+    it stands in for its table's, under the table's own name, wherever the tree reads it.
     """
     reading = Reading(call)
     function = arguments(reading)
@@ -221,6 +221,12 @@ async def _move_money(
             WHERE s.payment_id IS DISTINCT FROM (SELECT (o.receipt).payment_id FROM outcome AS o)
             UNION ALL
             SELECT (o.receipt).* FROM outcome AS o WHERE (o.receipt).payment_id IS NOT NULL
+        ),
+        contributions AS NOT MATERIALIZED (
+            SELECT s.* FROM public.contributions AS s
+            WHERE s.id IS DISTINCT FROM (SELECT (o.contribution).id FROM outcome AS o)
+            UNION ALL
+            SELECT (o.contribution).* FROM outcome AS o WHERE (o.contribution).id IS NOT NULL
         )
         SELECT
             o.outcome,
@@ -234,6 +240,7 @@ async def _move_money(
         FROM outcome AS o
     """
     row = await retried(lambda: call.pool.fetchrow(sql, *reading.parameters))
+    assert row is not None  # the function returns one outcome
     return row, optional(payment.read)(row["payment"])
 
 

@@ -17,7 +17,7 @@ import asyncpg
 
 from contributions.problems import DayNotReconcilable
 from database.loading.bank_list import BankListReader, ListRejected
-from database.pool import connect
+from database.pool import act_for, connect
 from resolvers.records import SettlementTotal
 from resolvers.settlement import LOCK_LISTS, totals
 
@@ -131,6 +131,7 @@ async def reconcile_list(
     connection = await connect(database_url, application_name="gateway settlement", statement_cache_size=0)
     try:
         async with connection.transaction():
+            await act_for(connection, institution_id)
             await _stage(connection, pieces, upload_timeout_seconds)
             return await _compare(connection, institution_id, date)
     finally:

@@ -255,12 +255,15 @@ CREATE TABLE contributions (
     amount numeric(14, 2) NOT NULL CHECK (amount > 0),
     paid_on date NOT NULL,
     payment_id bigint UNIQUE REFERENCES payments (id),
+    -- The bill that the payment settled: whether a bill is paid is anybody's to know who may see it, who paid it is not.
+    bill_id bigint REFERENCES bills (id),
     standing boolean NOT NULL DEFAULT TRUE,
     -- A month of one insurance is paid once by one person, whatever races.
     CONSTRAINT month_paid_once
     EXCLUDE USING gist (payer_id WITH =, insurance WITH =, months WITH &&) WHERE (standing)
 );
 CREATE INDEX contributions_standing ON contributions (payer_id, insurance) INCLUDE (months) WHERE standing;
+CREATE UNIQUE INDEX contributions_standing_bill ON contributions (bill_id) WHERE bill_id IS NOT NULL AND standing;
 
 -- 日终对账: the bank's latest list of a day, and how it differs from the ledger.
 CREATE TABLE settlement_days (

@@ -114,6 +114,8 @@ CREATE TYPE payment_outcome AS (
     outcome text,
     payment payments,
     receipt receipts,
+    -- The months that the payment paid, as they are now.
+    contribution contributions,
     -- MONTHS_ALREADY_PAID: which.
     paid_months int4multirange,
     -- AMOUNT_MISMATCH: what the payable asks for.
@@ -145,6 +147,7 @@ DECLARE
     result payment_outcome;
     payment payments;
     receipt receipts;
+    contribution contributions;
     quote quotes;
     bill bills;
     v_payer_id bigint;
@@ -191,10 +194,7 @@ BEGIN
             v_pooling_area := bill.pooling_area;
             v_months := bill.months;
             v_expected := bill.amount;
-            settled := EXISTS (
-                SELECT 1 FROM payments AS p
-                WHERE p.bill_id = p_bill_id AND p.reversed_at IS NULL AND p.refunded_at IS NULL
-            );
+            settled := EXISTS (SELECT 1 FROM contributions AS c WHERE c.bill_id = p_bill_id AND c.standing);
         END IF;
 
         SELECT range_agg(c.months * v_months) INTO result.paid_months FROM contributions AS c
@@ -240,12 +240,14 @@ BEGIN
                 p_verification_code
             )
             RETURNING * INTO receipt;
-            INSERT INTO contributions (payer_id, insurance, months, amount, paid_on, payment_id)
-            VALUES (v_payer_id, v_insurance, v_months, p_amount, p_business_date, payment.id);
+            INSERT INTO contributions (payer_id, insurance, months, amount, paid_on, payment_id, bill_id)
+            VALUES (v_payer_id, v_insurance, v_months, p_amount, p_business_date, payment.id, p_bill_id)
+            RETURNING * INTO contribution;
             PERFORM compare_reference(p_institution_id, p_business_date, p_bank_reference);
             result.outcome := 'ACCEPTED';
             result.payment := payment;
             result.receipt := receipt;
+            result.contribution := contribution;
             RETURN result;
         END IF;
         -- Another payable took the reference between our look and our insert.
@@ -279,6 +281,7 @@ DECLARE
     result payment_outcome;
     payment payments;
     receipt receipts;
+    contribution contributions;
 BEGIN
     SELECT * INTO payment FROM payments AS p
     WHERE p.institution_id = p_institution_id AND p.bank_reference = p_bank_reference;
@@ -306,7 +309,9 @@ BEGIN
         SET reversed_at = now(), reversed_by = p_client_id, reversal_reason = p_reason
         WHERE p.id = payment.id
         RETURNING * INTO payment;
-        UPDATE contributions AS c SET standing = FALSE WHERE c.payment_id = payment.id;
+        UPDATE contributions AS c SET standing = FALSE WHERE c.payment_id = payment.id
+        RETURNING * INTO contribution;
+        result.contribution := contribution;
         PERFORM compare_reference(p_institution_id, payment.business_date, p_bank_reference);
         result.outcome := 'REVERSED';
     END IF;
@@ -358,10 +363,7 @@ BEGIN
     WHERE
         b.payer_id = p_payer_id AND b.insurance = p_insurance AND b.months && p_months
         AND b.origin = 'PAYER_ARREARS' AND b.withdrawn_at IS NULL
-        AND NOT EXISTS (
-            SELECT 1 FROM payments AS p
-            WHERE p.bill_id = b.id AND p.reversed_at IS NULL AND p.refunded_at IS NULL
-        );
+        AND NOT EXISTS (SELECT 1 FROM contributions AS c WHERE c.bill_id = b.id AND c.standing);
 
     INSERT INTO bills (bill_number, origin, payer_id, insurance, pooling_area, months, amount)
     SELECT
@@ -391,10 +393,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock(bill.payer_id);
     SELECT * INTO bill FROM bills AS b WHERE b.id = bill.id FOR UPDATE;
     bill_id := bill.id;
-    IF EXISTS (
-        SELECT 1 FROM payments AS p
-        WHERE p.bill_id = bill.id AND p.reversed_at IS NULL AND p.refunded_at IS NULL
-    ) THEN
+    IF EXISTS (SELECT 1 FROM contributions AS c WHERE c.bill_id = bill.id AND c.standing) THEN
         status := 'PAID';
     ELSIF bill.withdrawn_at IS NOT NULL THEN
         status := 'WITHDRAWN';
