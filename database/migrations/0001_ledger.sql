@@ -255,7 +255,7 @@ CREATE TABLE contributions (
     amount numeric(14, 2) NOT NULL CHECK (amount > 0),
     paid_on date NOT NULL,
     payment_id bigint UNIQUE REFERENCES payments (id),
-    -- The bill that the payment settled: whether a bill is paid is anybody's to know who may see it, who paid it is not.
+    -- The bill that the payment settled: who may see a bill may know that it is paid, but not by whom.
     bill_id bigint REFERENCES bills (id),
     standing boolean NOT NULL DEFAULT TRUE,
     -- A month of one insurance is paid once by one person, whatever races.

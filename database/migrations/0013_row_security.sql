@@ -1,8 +1,7 @@
 -- The second lock: a request sees no other institution's rows, whatever the statement that it runs forgets to say.
 --
--- The connections that serve requests say whom they act for (gateway.institution_id, 0 for nobody yet; database/pool.py).
--- Commands, loads and the worker's connections act for no institution and say nothing: these policies let them pass.
--- The tables' owner is held to them as well, since the gateway's role usually is the owner; a superuser is not.
+-- The connections that serve requests say whom they act for (gateway.institution_id; database/pool.py). Commands,
+-- loads and the worker's connections act for no institution and say nothing: these policies let them pass. The tables' owner is held to them as well, since the gateway's role usually is the owner; a superuser is not.
 
 CREATE FUNCTION acts_for(p_institution_id integer) RETURNS boolean
 LANGUAGE sql STABLE
@@ -28,12 +27,14 @@ CREATE POLICY own ON quotes USING (acts_for(institution_id));
 ALTER TABLE payments ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON payments USING (acts_for(institution_id));
 -- What an agency is asked to refund.
-CREATE FUNCTION is_asked_to_refund(payment payments) RETURNS boolean
+CREATE FUNCTION is_asked_to_refund(payment_id bigint, insurance text) RETURNS boolean
 LANGUAGE sql STABLE
-RETURN acts_for_agency_of(payment.insurance)
-AND EXISTS (SELECT 1 FROM refunds AS r WHERE r.payment_id = payment.id);
-CREATE POLICY read_to_refund ON payments FOR SELECT USING (is_asked_to_refund(payments));
-CREATE POLICY refund ON payments FOR UPDATE USING (is_asked_to_refund(payments));
+RETURN acts_for_agency_of($2) AND EXISTS (
+    SELECT 1 FROM refunds AS r
+    WHERE r.payment_id = $1
+);
+CREATE POLICY read_to_refund ON payments FOR SELECT USING (is_asked_to_refund(id, insurance));
+CREATE POLICY refund ON payments FOR UPDATE USING (is_asked_to_refund(id, insurance));
 
 ALTER TABLE receipts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY of_payment ON receipts USING (
