@@ -1,7 +1,8 @@
 -- The second lock: a request sees no other institution's rows, whatever the statement that it runs forgets to say.
 --
 -- The connections that serve requests say whom they act for (gateway.institution_id; database/pool.py). Commands,
--- loads and the worker's connections act for no institution and say nothing: these policies let them pass. The tables' owner is held to them as well, since the gateway's role usually is the owner; a superuser is not.
+-- loads and the worker's connections act for no institution and say nothing: these policies let them pass. The tables'
+-- owner is held to them as well, since the gateway's role usually is the owner; a superuser is not.
 
 CREATE FUNCTION acts_for(p_institution_id integer) RETURNS boolean
 LANGUAGE sql STABLE
