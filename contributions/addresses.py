@@ -6,7 +6,7 @@ is checked by `is_public` at each connection.
 """
 
 import re
-from ipaddress import IPv4Address, IPv6Address, IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 #: As long as the longest that browsers and proxies pass on.
 MAX_LENGTH = 2048

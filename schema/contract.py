@@ -3,6 +3,7 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from schema.events import BillEvent, Event, PaymentEvent
 from schema.mutation import Mutation
 from schema.objects import AssessedBill, Node, Payable, Payer, Payment, Quote, Receipt
 from schema.problems import Problem
@@ -12,7 +13,7 @@ from schema.scalars import SCALARS
 schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
-    types=[Node, Payable, Problem, Payer, Quote, AssessedBill, Payment, Receipt],
+    types=[Node, Payable, Problem, Payer, Quote, AssessedBill, Payment, Receipt, Event, PaymentEvent, BillEvent],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

@@ -84,9 +84,7 @@ def certificate(tmp_path: Path) -> Path:
     path = tmp_path / "bank.pem"
     path.write_bytes(
         signed.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return path
 
@@ -155,14 +153,14 @@ async def test_tls_verifies_the_name_and_not_the_address(certificate: Path) -> N
         transport = PublicTransport(PublicOnly(Wire(port), Names([PUBLIC], [PUBLIC])), trusted)
         async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
             assert (await client.get("https://bank.example/")).status_code == 204
-            with pytest.raises(httpx.ConnectError, match="bank2.example"):
+            with pytest.raises(httpx.ConnectError, match=r"bank2\.example"):
                 await client.get("https://bank2.example/")
 
 
 async def test_outside_the_sandbox_the_real_transport_reaches_nothing_of_this_machine() -> None:
     async with server() as port:
         async with httpx.AsyncClient(transport=transport_of(sandbox=False), trust_env=False) as client:
-            for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "127.1", "0.0.0.0"):
+            for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "127.1", "0"):
                 with pytest.raises(httpx.ConnectError, match="public internet"):
                     await client.post(f"http://{host}:{port}/")
         async with httpx.AsyncClient(transport=transport_of(sandbox=True), trust_env=False) as client:
