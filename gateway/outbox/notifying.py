@@ -12,11 +12,12 @@ from typing import Final
 
 import asyncpg
 import httpx
+from cryptography.exceptions import InvalidTag
 
 from database.vault import Vault
 from gateway.outbox.message import SELECT_MESSAGE, message_of
 from gateway.outbox.sending import NotAcknowledged, retry_delay, send_signed
-from gateway.outbox.worker import Entrypoint, Round
+from gateway.outbox.worker import ROUNDS_LOCK, Entrypoint, Round
 from resolvers.callbacks import secret_context
 
 #: Pauses double from seconds to hours. Half of the limit on the average, they come to some two days: a receiver that
@@ -42,6 +43,36 @@ MAX_SWEPT: Final = 10_000
 DELIVERIES_KEPT: Final = timedelta(days=30)
 
 GONE: Final = 410
+
+_ENQUEUE_LOST: Final = """
+    WITH lost AS MATERIALIZED (
+        SELECT d.id
+        FROM deliveries AS d
+        WHERE
+            d.delivered_at IS NULL AND d.failed_at IS NULL AND d.enqueued_at < now() - $1::interval
+            AND NOT EXISTS (
+                SELECT 1 FROM pgqueuer AS q
+                WHERE
+                    q.entrypoint = 'delivery' AND q.status IN ('queued', 'picked')
+                    AND q.payload = convert_to(d.id::text, 'UTF8')
+            )
+        ORDER BY d.id
+        LIMIT $2
+    )
+
+    SELECT count(*) FROM lost AS l CROSS JOIN LATERAL enqueue_job('delivery', l.id::text)
+"""
+
+_THROW_AWAY: Final = """
+    DELETE FROM deliveries AS d
+    USING (
+        SELECT o.id FROM deliveries AS o
+        WHERE o.enqueued_at < now() - $1::interval AND num_nonnulls(o.delivered_at, o.failed_at) > 0
+        ORDER BY o.enqueued_at
+        LIMIT $2
+    ) AS old
+    WHERE d.id = old.id
+"""
 
 log = logging.getLogger("gateway.notifying")
 
@@ -90,22 +121,20 @@ class Notifier:
             # Delivered, had its last try, or gone with its callback.
             return None
         if row["revoked"]:
-            await self._fail(delivery_id, "the client is revoked", tries=0)
-            return None
+            return await self._try_again(delivery_id, "the client is revoked", max_tries=0)
         receiver = self._receivers[row["client_id"]]
         if receiver.is_busy:
             return retry_delay(receiver.failures_in_a_row + 1)
-        secret = self._vault.unseal(row["sealed_secret"], row["data_key_id"], secret_context(row["client_id"])).decode()
         receiver.under_way += 1
         try:
+            secret = self._secret_of(row)
             await send_signed(self._client, row["url"], str(row["message_id"]), secret, message_of(row, self._vault))
         except NotAcknowledged as failure:
             receiver.failures_in_a_row += 1
             if failure.status == GONE:
                 await self._remove(row)
                 return None
-            tries = await self._fail(delivery_id, failure.reason, tries=MAX_TRIES)
-            return None if tries is None else retry_delay(tries, first=FIRST_DELAY, longest=LONGEST_DELAY)
+            return await self._try_again(delivery_id, failure.reason)
         finally:
             receiver.under_way -= 1
         receiver.failures_in_a_row = 0
@@ -118,8 +147,17 @@ class Notifier:
         )
         return None
 
-    async def _fail(self, delivery_id: int, reason: str, *, tries: int) -> int | None:
-        """Write down a try that failed. Return how many there were, None if it was the last."""
+    def _secret_of(self, row: asyncpg.Record) -> str:
+        try:
+            return self._vault.unseal(
+                row["sealed_secret"], row["data_key_id"], secret_context(row["client_id"])
+            ).decode()
+        except (InvalidTag, LookupError):
+            # Spoiled, or sealed by a key that is newer than this process.
+            raise NotAcknowledged("the secret can't be unsealed") from None
+
+    async def _try_again(self, delivery_id: int, reason: str, *, max_tries: int = MAX_TRIES) -> timedelta | None:
+        """Write down a try that failed. Return the pause until the next, None if it was the last."""
         row = await self._pool.fetchrow(
             """
             UPDATE deliveries
@@ -129,58 +167,39 @@ class Notifier:
                 last_error = $2,
                 failed_at = CASE WHEN attempts + 1 >= $3 THEN now() END
             WHERE id = $1 AND delivered_at IS NULL AND failed_at IS NULL
-            RETURNING attempts, client_id, failed_at IS NULL AS goes_on
+            RETURNING attempts, client_id, failed_at IS NOT NULL AS ends
             """,
             delivery_id,
             reason,
-            tries,
+            max_tries,
         )
         if row is None:
             return None
-        if not row["goes_on"]:
-            log.warning("delivery %s to %s has had its last try: %s", delivery_id, row["client_id"], reason)
-        return row["attempts"] if row["goes_on"] else None
+        if row["ends"]:
+            log.warning(
+                "delivery %d to %s failed at try %d: %s", delivery_id, row["client_id"], row["attempts"], reason
+            )
+            return None
+        return retry_delay(row["attempts"], first=FIRST_DELAY, longest=LONGEST_DELAY)
 
     async def _remove(self, row: asyncpg.Record) -> None:
         """Remove the callback of a receiver that says that it is gone, unless it was replaced meanwhile."""
         log.warning("the callback of %s answered 410 and is removed", row["client_id"])
-        await self._pool.execute(
-            "DELETE FROM callbacks WHERE client_id = $1 AND registered_at = $2", row["client_id"], row["registered_at"]
-        )
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT set_config('gateway.actor', 'worker:delivery', TRUE)")
+            await connection.execute(
+                "DELETE FROM callbacks WHERE client_id = $1 AND registered_at = $2",
+                row["client_id"],
+                row["registered_at"],
+            )
 
     async def sweep(self) -> None:
         """Enqueue deliveries that have lost their job, and throw away what is long done."""
-        await self._pool.execute(
-            """
-            WITH lost AS MATERIALIZED (
-                SELECT d.id
-                FROM deliveries AS d
-                WHERE
-                    d.delivered_at IS NULL AND d.failed_at IS NULL AND d.enqueued_at < now() - $1::interval
-                    AND NOT EXISTS (
-                        SELECT 1 FROM pgqueuer AS q
-                        WHERE q.entrypoint = 'delivery' AND q.payload = convert_to(d.id::text, 'UTF8')
-                    )
-                ORDER BY d.id
-                LIMIT $2
-            )
-
-            SELECT enqueue_job('delivery', l.id::text) FROM lost AS l
-            """,
-            SWEPT_AFTER,
-            MAX_SWEPT,
-        )
-        await self._pool.execute(
-            """
-            DELETE FROM deliveries AS d
-            USING (
-                SELECT o.id FROM deliveries AS o
-                WHERE o.enqueued_at < now() - $1::interval AND num_nonnulls(o.delivered_at, o.failed_at) > 0
-                ORDER BY o.enqueued_at
-                LIMIT $2
-            ) AS old
-            WHERE d.id = old.id
-            """,
-            DELIVERIES_KEPT,
-            MAX_SWEPT,
-        )
+        async with self._pool.acquire() as connection, connection.transaction():
+            # Of several workers one sweeps, or each would enqueue what is lost.
+            if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", ROUNDS_LOCK):
+                return
+            count = await connection.fetchval(_ENQUEUE_LOST, SWEPT_AFTER, MAX_SWEPT)
+            await connection.execute(_THROW_AWAY, DELIVERIES_KEPT, MAX_SWEPT)
+        if count:
+            log.warning("%d deliveries had no job", count)
