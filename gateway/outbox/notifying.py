@@ -131,8 +131,7 @@ class Notifier:
             await send_signed(self._client, row["url"], str(row["message_id"]), secret, message_of(row, self._vault))
         except NotAcknowledged as failure:
             receiver.failures_in_a_row += 1
-            if failure.status == GONE:
-                await self._remove(row)
+            if failure.status == GONE and await self._remove(row):
                 return None
             return await self._try_again(delivery_id, failure.reason)
         finally:
@@ -182,16 +181,18 @@ class Notifier:
             return None
         return retry_delay(row["attempts"], first=FIRST_DELAY, longest=LONGEST_DELAY)
 
-    async def _remove(self, row: asyncpg.Record) -> None:
-        """Remove the callback of a receiver that says that it is gone, unless it was replaced meanwhile."""
-        log.warning("the callback of %s answered 410 and is removed", row["client_id"])
+    async def _remove(self, row: asyncpg.Record) -> bool:
+        """Remove the callback of a receiver that says that it is gone. Return False if it was replaced meanwhile."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute("SELECT set_config('gateway.actor', 'worker:delivery', TRUE)")
-            await connection.execute(
-                "DELETE FROM callbacks WHERE client_id = $1 AND registered_at = $2",
+            removed = await connection.fetchval(
+                "DELETE FROM callbacks WHERE client_id = $1 AND registered_at = $2 RETURNING TRUE",
                 row["client_id"],
                 row["registered_at"],
             )
+        if removed:
+            log.warning("the callback of %s answered 410 and is removed", row["client_id"])
+        return bool(removed)
 
     async def sweep(self) -> None:
         """Enqueue deliveries that have lost their job, and throw away what is long done."""
