@@ -405,14 +405,8 @@ def test_outside_the_sandbox_only_public_https_addresses_are_taken(
     with serving(tmp_path / "log", sandbox=False, **settings) as server:
         token = server.token(words["client_id"], words["client_secret"]).json()["access_token"]
         client = Client(server.base_url, words["client_id"], token, server.http)
-        for url in (
-            "http://bank.example/",
-            "https://127.0.0.1/",
-            "https://[::1]/",
-            "https://10.0.0.1/",
-            "https://localhost/",
-            "https://[::ffff:169.254.169.254]/",
-        ):
+        hosts = ("127.0.0.1", "[::1]", "10.0.0.1", "localhost", "[::ffff:169.254.169.254]")
+        for url in ("http://bank.example/", *(f"https://{host}/" for host in hosts)):
             answer = client.post(REGISTER, {"url": url}).json()
             assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "input.url"}, url
         assert client.run(CALLBACK)["callback"] is None
