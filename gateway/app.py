@@ -118,7 +118,7 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
     oauth = OAuthServer(issuer=issuer, pool=pool, keys=keys, verifier=verifier, sandbox=settings.sandbox)
 
     def make_context(caller: Caller, accept_language: str | None) -> Context:
-        call = Call(caller, pool, vault, settings.today(), settings.quote_ttl)
+        call = Call(caller, pool, vault, settings.today(), settings.quote_ttl, settings.sandbox)
         return Context(call, messages.negotiate(accept_language), issuer)
 
     core = schema._schema

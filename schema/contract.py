@@ -3,6 +3,7 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from schema.events import BillEvent, Event, PaymentEvent
 from schema.mutation import Mutation
 from schema.nodes import Node
 from schema.objects import AssessedBill, Payable, Payer, Payment, Quote, Receipt
@@ -14,7 +15,20 @@ from schema.scalars import SCALARS
 schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
-    types=[Node, Payable, Problem, Payer, Quote, AssessedBill, Payment, Receipt, Refund],
+    types=[
+        Node,
+        Payable,
+        Problem,
+        Payer,
+        Quote,
+        AssessedBill,
+        Payment,
+        Receipt,
+        Refund,
+        Event,
+        PaymentEvent,
+        BillEvent,
+    ],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

@@ -93,6 +93,18 @@ class DifferenceKind(StrEnum):
 
 
 @strawberry.enum(
+    description="PAYMENT_POSTED: the tax ledger has acknowledged it. BILL_ASSESSED, BILL_WITHDRAWN: of a payer whom "
+    "the institution has named."
+)
+class EventKind(StrEnum):
+    PAYMENT_POSTED = "PAYMENT_POSTED"
+    PAYMENT_REVERSED = "PAYMENT_REVERSED"
+    PAYMENT_REFUNDED = "PAYMENT_REFUNDED"
+    BILL_ASSESSED = "BILL_ASSESSED"
+    BILL_WITHDRAWN = "BILL_WITHDRAWN"
+
+
+@strawberry.enum(
     description="What the bank should do next. RETURN_MONEY: the gateway did not record the money and will not; "
     "give it back to the payer."
 )

@@ -104,6 +104,13 @@ class DecideRefundInput:
     reason: str
 
 
+@strawberry.input(description="Where the client wants its institution's events sent.")
+class RegisterCallbackInput:
+    url: str = strawberry.field(
+        description="https, a public host, port 443 or 1024 to 65535; no user, no fragment; at most 2048 characters."
+    )
+
+
 def bank_reference(value: str, field: str) -> str:
     """Return a bank's reference. Raises BadInput that names `field`."""
     if _BANK_REFERENCE.fullmatch(value) is None:

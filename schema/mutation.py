@@ -6,10 +6,11 @@ import strawberry
 
 from auth import scopes
 from contributions.problems import BadInput
-from resolvers import arrears, assessments, payments, quotes, records, refunds, settlement
+from resolvers import arrears, assessments, callbacks, payments, quotes, records, refunds, settlement
 from resolvers.asking import Asked, asked_below
 from schema import inputs
 from schema.context import Info
+from schema.events import CallbackRegistered, CallbackRemoved
 from schema.nodes import made_of
 from schema.objects import AssessedBill, Payment, Quote, SettlementDay
 from schema.problems import (
@@ -32,7 +33,7 @@ from schema.problems import (
     refusals_as_data,
 )
 from schema.refunds import Refund
-from schema.scopes import requires
+from schema.scopes import requires, requires_all
 from schema.selection import asked_of
 
 
@@ -271,3 +272,20 @@ class Mutation:
             inputs.text(input.reason, "input.reason", inputs.MAX_REASON_LENGTH),
             asked_of(info)["RefundDecided"],
         )
+
+    @strawberry.mutation(
+        graphql_type=CallbackRegistered,
+        directives=requires_all(scopes.PAYMENT_READ, scopes.BILL_READ),
+        description="Have the events of the client's institution sent to an address, in place of the one before, "
+        "signed with a new secret. What waits goes there too.",
+    )
+    async def register_callback(self, info: Info, input: inputs.RegisterCallbackInput) -> Any:  # noqa: A002
+        return await callbacks.register_callback(info.context.call, input.url)
+
+    @strawberry.mutation(
+        graphql_type=CallbackRemoved,
+        directives=requires_all(scopes.PAYMENT_READ, scopes.BILL_READ),
+        description="Have nothing sent any more, not even what waits. Safe to repeat.",
+    )
+    async def remove_callback(self, info: Info) -> Any:
+        return CallbackRemoved(removed=await callbacks.remove_callback(info.context.call))

@@ -6,10 +6,11 @@ from typing import Any
 import strawberry
 
 from auth import scopes
-from resolvers import nodes, payers, payments, receipts, refunds, schedules, settlement
+from resolvers import callbacks, events, nodes, payers, payments, receipts, refunds, schedules, settlement
 from schema import inputs
 from schema.context import Info
 from schema.enums import Channel, Insurance, PaymentStatus, RefundStatus
+from schema.events import Callback, EventConnection
 from schema.nodes import Node
 from schema.objects import (
     Payer,
@@ -21,7 +22,7 @@ from schema.objects import (
 )
 from schema.refunds import RefundConnection
 from schema.scalars import ResidentId
-from schema.scopes import readable_kinds, requires
+from schema.scopes import readable_kinds, requires, requires_all
 from schema.selection import asked_of
 from schema.values import ContributionSchedule, Viewer
 
@@ -120,6 +121,23 @@ class Query:
         self, info: Info, status: RefundStatus | None = None, first: int | None = None, after: str | None = None
     ) -> Any:
         return await refunds.refunds(info.context.call, status, first, after, asked_of(info)["RefundConnection"])
+
+    @strawberry.field(
+        graphql_type=EventConnection,
+        directives=requires_all(scopes.PAYMENT_READ, scopes.BILL_READ),
+        description="What happened to the payments of the caller's institution and to the bills of payers whom it has "
+        "named, from the event behind `after` on. A cursor is a sequence number: after number 41 comes number 42.",
+    )
+    async def events(self, info: Info, first: int | None = None, after: str | None = None) -> Any:
+        return await events.events(info.context.call, first, after, asked_of(info)["EventConnection"])
+
+    @strawberry.field(
+        graphql_type=Callback | None,
+        directives=requires_all(scopes.PAYMENT_READ, scopes.BILL_READ),
+        description="The calling client's own callback. null: it has none.",
+    )
+    async def callback(self, info: Info) -> Any:
+        return await callbacks.callback(info.context.call)
 
 
 async def _nodes(info: Info, ids: list[strawberry.ID]) -> list[Any]:

@@ -23,7 +23,7 @@ console = Console()
 
 
 def work_command() -> None:
-    """Post payments to the tax ledger. Ends at SIGTERM with exit 0, after what is under way."""
+    """Post payments to the tax ledger and notify banks. Ends at SIGTERM with exit 0, after what is under way."""
     from gateway.outbox.running import run_worker
 
     end_on_sigterm(status=0)

@@ -11,6 +11,8 @@ import asyncpg
 from database.pool import open_pool
 from database.vault import Vault
 from gateway.master_key import master_key_of
+from gateway.outbox.guard import transport_of
+from gateway.outbox.notifying import Notifier
 from gateway.outbox.posting import TaxLedger
 from gateway.outbox.sending import open_client
 from gateway.outbox.worker import Entrypoint, Round, house_keeping, work
@@ -44,15 +46,18 @@ async def run_worker(settings: Settings) -> None:
             statement_cache_size=settings.statement_cache_size,
         )
         stack.callback(pool.terminate)
-        entrypoints: list[Entrypoint] = []
-        rounds: list[Round] = [house_keeping(pool)]
+        vault = await _vault(pool, settings)
+        notifying_client = await stack.enter_async_context(open_client(transport_of(sandbox=settings.sandbox)))
+        notifier = Notifier(pool, vault, notifying_client)
+        entrypoints: list[Entrypoint] = [*notifier.entrypoints]
+        rounds: list[Round] = [house_keeping(pool), *notifier.rounds]
         if settings.posting_url is None:
             log.warning("GATEWAY_POSTING_URL is not set: postings to the tax ledger wait")
         else:
             assert settings.posting_secret is not None
             secret = settings.posting_secret.get_secret_value()
             client = await stack.enter_async_context(open_client())
-            ledger = TaxLedger(pool, await _vault(pool, settings), client, settings.posting_url, secret)
+            ledger = TaxLedger(pool, vault, client, settings.posting_url, secret)
             entrypoints.append(ledger.entrypoint)
             rounds.append(ledger.sweep)
         log.info("working")
