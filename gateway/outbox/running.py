@@ -36,6 +36,8 @@ async def run_worker(settings: Settings) -> None:
     url = settings.database_url.get_secret_value()
     # What pgqueuer says of each pause before another try is said with its reason by whoever asked for it.
     logging.getLogger("pgqueuer").setLevel(logging.WARNING)
+    # It tells every address, and what an address holds may be between its owner and us.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     async with AsyncExitStack() as stack:
         pool = await open_pool(
             url,

@@ -59,14 +59,14 @@ class TaxLedger:
             await JSONResponse(self._ledger.counts())(scope, receive, send)
         elif request.method == "POST":
             try:
-                await self._take(request)
+                await self._take(request, send)
             except ClientDisconnect:
                 # A worker that was killed before its message was whole.
                 self._ledger.count("BROKEN_OFF")
         else:
             await Response(status_code=405, headers={"allow": "GET, POST"})(scope, receive, send)
 
-    async def _take(self, request: Request) -> None:
+    async def _take(self, request: Request, send: Send) -> None:
         body = await _body(request)
         # Drawn at each call, so that the faults are the same whatever is called in between.
         failing, after, twice = self._drawn()
@@ -74,7 +74,7 @@ class TaxLedger:
             await asyncio.sleep(self._faults.slow_seconds)
         if failing and not after:
             self._ledger.count("FAILED_BEFORE")
-            await _answer(request, 500, {"error": "FAILED"})
+            await JSONResponse({"error": "FAILED"}, 500)(request.scope, request.receive, send)
             return
         status, answer = self._post(request, body)
         transport: asyncio.Transport = request.scope[_TRANSPORT]
@@ -88,7 +88,7 @@ class TaxLedger:
             transport.write((head.encode() + content) * 2)
             transport.close()
         else:
-            await _answer(request, status, answer)
+            await JSONResponse(answer, status)(request.scope, request.receive, send)
             return
         # The server learns that the connection has gone, and then asks for no answer.
         while (await request.receive())["type"] != "http.disconnect":
@@ -118,10 +118,6 @@ class TaxLedger:
     def _refused(self, status: int, error: str) -> tuple[int, dict[str, str]]:
         self._ledger.count(error)
         return status, {"error": error}
-
-
-async def _answer(request: Request, status: int, answer: dict[str, str]) -> None:
-    await JSONResponse(answer, status)(request.scope, request.receive, request._send)
 
 
 async def _body(request: Request) -> bytes | None:
