@@ -16,10 +16,10 @@ import asyncpg
 import pytest
 from standardwebhooks import WebhookVerificationError
 
+from tests.acceptance.bank_receiver import Received, Receiver, receiving
 from tests.acceptance.gateway import Client, Server, environment, gateway, serving
 from tests.acceptance.operations import agency_bill, pay, payer_id, quote, reverse, withdraw
 from tests.acceptance.people import Office, Person
-from tests.acceptance.receiver import Received, Receiver, receiving
 from tests.gateway.processes import until
 
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
