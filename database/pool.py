@@ -195,8 +195,11 @@ async def connect(
     actor: str | None = None,
     application_name: str = "gateway command",
     statement_cache_size: int = 100,
+    command_timeout_seconds: float | None = None,
 ) -> asyncpg.Connection:
     """One connection for a command, whose statements take as long as they need. Raises as open_pool does.
+
+    With `command_timeout_seconds` a statement is given up after so long, with TimeoutError.
 
     `actor` is whom the audit trail names for what is changed over it, the database's role if None. It is a setting
     of the session, which PgBouncer refuses (open_pool says more): in transaction pooling it would be everybody's.
@@ -207,6 +210,7 @@ async def connect(
     return await asyncpg.connect(
         url,
         timeout=CONNECT_TIMEOUT_SECONDS,
+        command_timeout=command_timeout_seconds,
         target_session_attrs="read-write",
         statement_cache_size=statement_cache_size,
         server_settings=settings,

@@ -119,7 +119,7 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
 
     def make_context(caller: Caller, accept_language: str | None) -> Context:
         own = InstitutionPool(pool, caller.institution_id, for_transactions=settings.statement_cache_size == 0)
-        call = Call(caller, own, vault, settings.today(), settings.quote_ttl)
+        call = Call(caller, own, vault, settings.today(), settings.quote_ttl, settings.sandbox)
         return Context(call, messages.negotiate(accept_language), issuer)
 
     core = schema._schema

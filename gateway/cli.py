@@ -16,6 +16,7 @@ from database.pool import connect
 from database.vault import Vault
 from gateway import audit, load, sandbox
 from gateway.master_key import master_key_of
+from gateway.outbox.commands import postings_app, tax_ledger_command, work_command
 from gateway.settings import Settings
 from gateway.work import (
     SIGTERM_STATUS,
@@ -51,6 +52,9 @@ app.add_typer(load.app, name="load")
 app.add_typer(institutions_app, name="institutions")
 app.add_typer(clients_app, name="clients")
 app.add_typer(audit.app, name="audit")
+app.add_typer(postings_app, name="postings")
+app.command("work")(work_command)
+app.command("tax-ledger")(tax_ledger_command)
 
 
 @app.callback()

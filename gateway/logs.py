@@ -47,6 +47,9 @@ def configure_logs(level: str) -> None:
     root.setLevel(level)
     # Its debug lines hold tokens and client ids.
     logging.getLogger("authlib").setLevel(logging.WARNING)
+    # Their lines hold the addresses of callbacks, which may have a secret in their path or query.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 
 def _stack(exc_info: _ExcInfo) -> str:

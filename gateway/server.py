@@ -43,6 +43,8 @@ def run_server(settings: Settings, host: str, port: int, workers: int) -> None:
 
     Raises OSError when the address can't be had, SystemExit when a worker can't start.
     """
+    from gateway.beside import working_beside  # imports what a worker works with, which no server needs
+
     _hand_down(settings)
     # What the parent of several workers has to say; each worker does the same for itself.
     configure_logs(settings.log_level)
@@ -66,7 +68,7 @@ def run_server(settings: Settings, host: str, port: int, workers: int) -> None:
             timeout_worker_healthcheck=WORKER_SILENCE_SECONDS,
         )
         # Bound here, so that a taken port is told before any worker starts.
-        with _bound_socket(host, port) as listener:
+        with _bound_socket(host, port) as listener, working_beside(settings):
             if workers > 1:
                 parent = Multiprocess(config, sockets=[listener])
                 parent.run()

@@ -5,6 +5,7 @@ import datetime
 import re
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
@@ -12,6 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SANDBOX_BUSINESS_DATE = datetime.date(2020, 11, 16)
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|m|h)?")
 _SECONDS = {None: 1, "s": 1, "m": 60, "h": 3600}
@@ -87,6 +90,21 @@ class Settings(BaseSettings):
         le=10_000,
         description="Operations under way in one worker; four times as many wait, and others are answered 503.",
     )
+    posting_url: str | None = Field(
+        default=None,
+        max_length=2048,
+        description="The tax ledger's address, https, that payments are posted to. The sandbox has a stand-in; "
+        "elsewhere postings wait without it.",
+    )
+    posting_secret: SecretStr | None = Field(
+        default=None,
+        description="Signs what is posted: whsec_ and 24 to 64 random bytes in base64. Required with "
+        "`GATEWAY_POSTING_URL`.",
+    )
+    work: bool | None = Field(
+        default=None,
+        description="Whether `gateway serve` runs a worker beside the server; by default only in the sandbox.",
+    )
 
     @field_validator("database_url")
     @classmethod
@@ -106,6 +124,24 @@ class Settings(BaseSettings):
             raise ValueError("GATEWAY_BUSINESS_DATE pins the business date in the sandbox only (--sandbox)")
         return self
 
+    @field_validator("posting_secret")
+    @classmethod
+    def _is_webhook_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _is_secret(value.get_secret_value()):
+            raise ValueError("must be whsec_ and 24 to 64 bytes in base64")
+        return value
+
+    @model_validator(mode="after")
+    def _posted_safely(self) -> Self:
+        if self.posting_url is None:
+            return self
+        if not _is_address(self.posting_url, plain=self.sandbox):
+            loopback = ", or http:// to a loopback address" if self.sandbox else ""
+            raise ValueError(f"GATEWAY_POSTING_URL must be https://HOST…{loopback}, without a user or a fragment")
+        if self.posting_secret is None:
+            raise ValueError("GATEWAY_POSTING_URL needs GATEWAY_POSTING_SECRET")
+        return self
+
     def today(self) -> datetime.date:
         """Return the business date: pinned in the sandbox, else today in Asia/Shanghai."""
         if self.sandbox:
@@ -116,6 +152,34 @@ class Settings(BaseSettings):
     def introspectable(self) -> bool:
         """Return whether introspection and suggestions are on."""
         return self.sandbox if self.introspection is None else self.introspection
+
+    @property
+    def works(self) -> bool:
+        """Return whether a worker runs beside the server."""
+        return self.sandbox if self.work is None else self.work
+
+
+def _is_secret(text: str) -> bool:
+    """Return whether a text is a secret as Standard Webhooks writes it."""
+    if not text.startswith("whsec_"):
+        return False
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return False
+    return 24 <= len(key) <= 64
+
+
+def _is_address(url: str, *, plain: bool) -> bool:
+    """Return whether messages may be sent there; without TLS only to this machine, and only where `plain`."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or port == 0 or "@" in parts.netloc or "#" in url or not url.isprintable() or " " in url:
+        return False
+    return parts.scheme == "https" or (plain and parts.scheme == "http" and host in _LOOPBACK)
 
 
 def read_master_key(text: str) -> bytes:

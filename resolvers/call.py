@@ -18,6 +18,8 @@ class Call:
     vault: Vault
     business_date: datetime.date
     quote_ttl: datetime.timedelta
+    #: In the sandbox a callback may be on this machine.
+    sandbox: bool = False
 
     def opaque_id(self, kind: str, row_id: int) -> str:
         """Return the id under which the caller's institution knows a row."""

@@ -3,16 +3,32 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from schema.events import BillEvent, Event, PaymentEvent
 from schema.mutation import Mutation
-from schema.objects import AssessedBill, Node, Payable, Payer, Payment, Quote, Receipt
+from schema.nodes import Node
+from schema.objects import AssessedBill, Payable, Payer, Payment, Quote, Receipt
 from schema.problems import Problem
 from schema.query import Query
+from schema.refunds import Refund
 from schema.scalars import SCALARS
 
 schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
-    types=[Node, Payable, Problem, Payer, Quote, AssessedBill, Payment, Receipt],
+    types=[
+        Node,
+        Payable,
+        Problem,
+        Payer,
+        Quote,
+        AssessedBill,
+        Payment,
+        Receipt,
+        Refund,
+        Event,
+        PaymentEvent,
+        BillEvent,
+    ],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

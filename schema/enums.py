@@ -59,6 +59,16 @@ class PaymentStatus(StrEnum):
     REFUNDED = "REFUNDED"
 
 
+@strawberry.enum(
+    description="REQUESTED: the agency has not decided. REJECTED: it can be asked for again. REFUNDED: 退费, the "
+    "months are free and the receipt is void."
+)
+class RefundStatus(StrEnum):
+    REQUESTED = "REQUESTED"
+    REJECTED = "REJECTED"
+    REFUNDED = "REFUNDED"
+
+
 @strawberry.enum(description="VOID: 作废, the payment was reversed or refunded.")
 class ReceiptStatus(StrEnum):
     VALID = "VALID"
@@ -80,6 +90,18 @@ class DifferenceKind(StrEnum):
     MISSING_AT_BANK = "MISSING_AT_BANK"
     AMOUNT_DIFFERS = "AMOUNT_DIFFERS"
     STATUS_DIFFERS = "STATUS_DIFFERS"
+
+
+@strawberry.enum(
+    description="PAYMENT_POSTED: the tax ledger has acknowledged it. BILL_ASSESSED, BILL_WITHDRAWN: of a payer whom "
+    "the institution has named."
+)
+class EventKind(StrEnum):
+    PAYMENT_POSTED = "PAYMENT_POSTED"
+    PAYMENT_REVERSED = "PAYMENT_REVERSED"
+    PAYMENT_REFUNDED = "PAYMENT_REFUNDED"
+    BILL_ASSESSED = "BILL_ASSESSED"
+    BILL_WITHDRAWN = "BILL_WITHDRAWN"
 
 
 @strawberry.enum(

@@ -91,6 +91,26 @@ class WithdrawBillInput:
     reason: str
 
 
+@strawberry.input(description="The payment to refund, after its business day.")
+class RequestRefundInput:
+    bank_reference: str
+    reason: str
+
+
+@strawberry.input(description="What the agency says to a request for a refund.")
+class DecideRefundInput:
+    refund_id: strawberry.ID
+    approve: bool = strawberry.field(description="true: the payment is refunded. false: the request is rejected.")
+    reason: str
+
+
+@strawberry.input(description="Where the client wants its institution's events sent.")
+class RegisterCallbackInput:
+    url: str = strawberry.field(
+        description="https, a public host, port 443 or 1024 to 65535; no user, no fragment; at most 2048 characters."
+    )
+
+
 def bank_reference(value: str, field: str) -> str:
     """Return a bank's reference. Raises BadInput that names `field`."""
     if _BANK_REFERENCE.fullmatch(value) is None:

@@ -6,12 +6,13 @@ from typing import Any
 import strawberry
 
 from auth import scopes
-from resolvers import nodes, payers, payments, receipts, schedules, settlement
+from resolvers import callbacks, events, nodes, payers, payments, receipts, refunds, schedules, settlement
 from schema import inputs
 from schema.context import Info
-from schema.enums import Channel, Insurance, PaymentStatus
+from schema.enums import Channel, Insurance, PaymentStatus, RefundStatus
+from schema.events import Callback, EventConnection
+from schema.nodes import Node
 from schema.objects import (
-    Node,
     Payer,
     Payment,
     PaymentConnection,
@@ -19,8 +20,9 @@ from schema.objects import (
     SettlementDay,
     institution_of_caller,
 )
+from schema.refunds import RefundConnection
 from schema.scalars import ResidentId
-from schema.scopes import readable_kinds, requires
+from schema.scopes import readable_kinds, requires, requires_all
 from schema.selection import asked_of
 from schema.values import ContributionSchedule, Viewer
 
@@ -108,6 +110,34 @@ class Query:
     @strawberry.field(graphql_type=list[Node | None], description="As `node`, for up to 100 ids.")
     async def nodes(self, info: Info, ids: list[strawberry.ID]) -> Any:
         return await _nodes(info, ids)
+
+    @strawberry.field(
+        graphql_type=RefundConnection,
+        directives=requires(scopes.PAYMENT_REVERSE, scopes.REFUND_DECIDE),
+        description="退费: what the caller's bank has asked for, or what the caller's agency decides about, the oldest "
+        "first.",
+    )
+    async def refunds(
+        self, info: Info, status: RefundStatus | None = None, first: int | None = None, after: str | None = None
+    ) -> Any:
+        return await refunds.refunds(info.context.call, status, first, after, asked_of(info)["RefundConnection"])
+
+    @strawberry.field(
+        graphql_type=EventConnection,
+        directives=requires_all(scopes.PAYMENT_READ, scopes.BILL_READ),
+        description="What happened to the payments of the caller's institution and to the bills of payers whom it has "
+        "named, from the event behind `after` on. A cursor is a sequence number: after number 41 comes number 42.",
+    )
+    async def events(self, info: Info, first: int | None = None, after: str | None = None) -> Any:
+        return await events.events(info.context.call, first, after, asked_of(info)["EventConnection"])
+
+    @strawberry.field(
+        graphql_type=Callback | None,
+        directives=requires_all(scopes.PAYMENT_READ, scopes.BILL_READ),
+        description="The calling client's own callback. null: it has none.",
+    )
+    async def callback(self, info: Info) -> Any:
+        return await callbacks.callback(info.context.call)
 
 
 async def _nodes(info: Info, ids: list[strawberry.ID]) -> list[Any]:

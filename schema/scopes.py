@@ -26,6 +26,11 @@ def requires(*alternatives: str) -> list[object]:
     return [RequiresScopes(scopes=[[scope] for scope in alternatives])]
 
 
+def requires_all(*together: str) -> list[object]:
+    """Return the directives of a field that only these scopes together open."""
+    return [RequiresScopes(scopes=[list(together)])]
+
+
 def needs_of_field(field: GraphQLField) -> Iterable[frozenset[frozenset[str]]]:
     """Return what a field of the built schema needs: one of the inner sets, whole."""
     definition = field.extensions.get("strawberry-definition")
@@ -42,6 +47,7 @@ NODE_SCOPES: Mapping[str, frozenset[str]] = MappingProxyType(
         "AssessedBill": frozenset({scopes.BILL_READ, scopes.BILL_ASSESS}),
         "Payment": frozenset({scopes.PAYMENT_READ}),
         "Receipt": frozenset({scopes.RECEIPT_READ}),
+        "Refund": frozenset({scopes.PAYMENT_REVERSE, scopes.REFUND_DECIDE}),
     }
 )
 

@@ -152,3 +152,44 @@ END
 $$;
 CREATE TRIGGER post_payment AFTER INSERT OR UPDATE OF reversed_at, refunded_at ON payments
 FOR EACH ROW EXECUTE FUNCTION post_payment();
+
+-- The tax ledger has it. Whoever hears so a second time changes nothing. One posting in a transaction: its audit
+-- entry holds a lane until commit, and two lanes in one transaction could meet two in another crosswise.
+CREATE FUNCTION acknowledge_posting(p_posting_id bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_payment_id bigint;
+    v_payer_id bigint;
+    v_kind text;
+BEGIN
+    SELECT p.id, p.payer_id, o.kind INTO v_payment_id, v_payer_id, v_kind
+    FROM postings AS o INNER JOIN payments AS p ON o.payment_id = p.id
+    WHERE o.id = p_posting_id;
+    PERFORM set_config('gateway.actor', 'worker:posting', TRUE);
+    PERFORM pg_advisory_xact_lock(v_payer_id);
+    UPDATE postings AS o
+    SET acknowledged_at = now(), attempts = o.attempts + 1, attempted_at = now(), last_error = NULL, failed_at = NULL
+    WHERE o.id = p_posting_id AND o.acknowledged_at IS NULL;
+    IF FOUND AND v_kind = 'ACCEPTED' THEN
+        UPDATE payments AS p SET posted_at = now() WHERE p.id = v_payment_id AND p.posted_at IS NULL;
+    END IF;
+END
+$$;
+
+-- Send again what failed, these or all, each with the other failed ones of its payment; return how many there were.
+CREATE FUNCTION retry_postings(p_posting_ids bigint []) RETURNS bigint
+LANGUAGE sql AS $$
+    WITH again AS (
+        UPDATE postings AS o
+        SET failed_at = NULL, attempts = 0
+        WHERE
+            o.failed_at IS NOT NULL AND (
+                p_posting_ids IS NULL
+                OR o.payment_id IN (SELECT n.payment_id FROM postings AS n WHERE n.id = any(p_posting_ids))
+            )
+        RETURNING o.id
+    )
+
+    SELECT count(*) FROM (SELECT a.id FROM again AS a ORDER BY a.id) AS a
+    CROSS JOIN LATERAL enqueue_job('posting', a.id::text)
+$$;

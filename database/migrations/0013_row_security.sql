@@ -57,3 +57,11 @@ ALTER TABLE settlement_entries ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURI
 CREATE POLICY own ON settlement_entries USING (acts_for(institution_id));
 ALTER TABLE settlement_differences ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON settlement_differences USING (acts_for(institution_id));
+
+-- A bank's own requests, and those that the agency of the insurance decides about.
+ALTER TABLE refunds ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON refunds USING (acts_for(institution_id));
+CREATE POLICY of_agency ON refunds USING (acts_for_agency_of(insurance));
+
+ALTER TABLE events ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON events USING (acts_for(institution_id));

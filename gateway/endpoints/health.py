@@ -1,14 +1,18 @@
 """/healthz: the process answers. /readyz: it can serve. /metrics: Prometheus."""
 
 import asyncio
+import logging
 
 import asyncpg
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from database.pool import DATABASE_AWAY
+from gateway.outbox.postings import backlog
+
+log = logging.getLogger("gateway.health")
 
 #: A load balancer asks every few seconds: a database that takes longer is not ready.
 READY_TIMEOUT_SECONDS = 2.0
@@ -29,6 +33,24 @@ def health_routes(pool: asyncpg.Pool, registry: CollectorRegistry) -> list[Route
         return PlainTextResponse("ready\n")
 
     async def metrics(_request: Request) -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        content = generate_latest(registry) + await _backlog(pool)
+        return Response(content, media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
+
+
+async def _backlog(pool: asyncpg.Pool) -> bytes:
+    """Return the gauges of the postings; nothing when the database does not tell in time."""
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_SECONDS):
+            found = await backlog(pool)
+    except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+        log.warning("no postings in the metrics: %s", type(error).__name__)
+        return b""
+    registry = CollectorRegistry()
+    postings = Gauge("gateway_postings", "Postings not acknowledged by the tax ledger.", ["state"], registry=registry)
+    postings.labels("waiting").set(found.waiting)
+    postings.labels("failed").set(found.failed)
+    oldest = Gauge("gateway_posting_oldest_seconds", "Age of the oldest posting not acknowledged.", registry=registry)
+    oldest.set(found.oldest_seconds)
+    return generate_latest(registry)

@@ -27,8 +27,13 @@ def free_port() -> int:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Return this process's environment with no setting of the gateway's but these."""
-    return {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")} | settings
+    """Return this process's environment with no setting of the gateway's but these, and no worker unless asked for.
+
+    A worker beside each of the tests' many servers would be two more processes, and payments would be POSTED
+    a while after their answer.
+    """
+    ours = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")}
+    return ours | {"GATEWAY_WORK": "false"} | settings
 
 
 def gateway(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

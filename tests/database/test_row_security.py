@@ -222,7 +222,5 @@ async def test_every_table_that_knows_an_institution_is_locked_or_says_why_not(s
 
 async def test_the_role_of_the_embedded_server_can_not_pass_the_lock(sandbox_copy: str) -> None:
     async with opened(sandbox_copy) as pool:
-        passes = await pool.fetchval(
-            "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
-        )
+        passes = await pool.fetchval("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
     assert passes is False

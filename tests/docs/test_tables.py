@@ -10,10 +10,11 @@ from babel.messages.pofile import read_po
 from pydantic_core import PydanticUndefined
 
 from auth import scopes, tokens
-from contributions import names, problems
+from contributions import addresses, names, problems
 from database.loading import assessing, reasons, records, report
 from gateway.endpoints import graphql, oauth
 from gateway.execution import limits
+from gateway.outbox import notifying
 from gateway.settings import Settings
 from resolvers import arrears, settlement
 from resolvers import pages as connection_pages
@@ -24,6 +25,7 @@ from tests.docs.pages import code, rows, text
 OTHER_CODES = {
     problems.PeriodNotPayable((), code="SCHEDULE_MISSING"): "RETRY_LATER",
     problems.BillsRejected((), code="BATCH_REUSED"): "CORRECT_REQUEST",
+    problems.PaymentNotRefundable("ACCEPTED", code="PAYMENT_STILL_REVERSIBLE"): "CORRECT_REQUEST",
 }
 
 
@@ -123,6 +125,8 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
         ),
         ("characters of a reason", inputs.MAX_REASON_LENGTH),
         ("characters of a name", names.MAX_LENGTH),
+        ("characters of a callback's address", addresses.MAX_LENGTH),
+        ("tries of a notification", notifying.MAX_TRIES),
         ("seconds of an access token", tokens.LIFETIME_SECONDS),
         ("seconds until a revoked client or token is refused everywhere", tokens.LOOK_UP_AGAIN_SECONDS),
         ("bytes of a form to `/oauth/token`", oauth._BODY_BYTES_MAX),

@@ -26,8 +26,9 @@ def is_alive(pid: int) -> bool:
 
 
 def workers_of(pid: int) -> list[int]:
-    """Return the worker processes of a server."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    """Return the worker processes of a server, whichever of its threads started them."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [child for children in tasks for child in children.read_text().split()]
     return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 

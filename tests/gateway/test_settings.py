@@ -159,3 +159,44 @@ def test_the_help_describes_every_setting() -> None:
     told = gateway("--help", COLUMNS="200").stdout
     for name in Settings.model_fields:
         assert f"GATEWAY_{name.upper()}" in told
+
+
+SECRET = f"whsec_{'A' * 32}"
+
+
+@pytest.mark.parametrize(
+    ("url", "secret", "sandbox", "taken"),
+    [
+        ("https://tax.example/postings", SECRET, False, True),
+        ("https://127.0.0.1:8100/", SECRET, False, True),
+        ("http://127.0.0.1:8100/", SECRET, True, True),
+        ("http://[::1]:8100/", SECRET, True, True),
+        ("http://127.0.0.1:8100/", SECRET, False, False),
+        ("http://tax.example/", SECRET, True, False),
+        ("https://user:word@tax.example/", SECRET, True, False),
+        ("https://tax.example/#part", SECRET, True, False),
+        ("https://tax.example:0/", SECRET, True, False),
+        ("https:///postings", SECRET, True, False),
+        ("ftp://tax.example/", SECRET, True, False),
+        ("https://tax.example/", None, True, False),
+        ("https://tax.example/", SECRET.removeprefix("whsec_"), True, False),
+        ("https://tax.example/", "whsec_AAAA", True, False),
+        ("https://tax.example/", "whsec_not base64 at all, whatever one does", True, False),
+    ],
+)
+def test_what_is_posted_goes_over_tls_and_is_signed(url: str, secret: str | None, sandbox: bool, taken: bool) -> None:
+    given = {"posting_url": url, "posting_secret": secret, "sandbox": sandbox}
+    if taken:
+        assert Settings.model_validate(given).posting_url == url
+        return
+    with pytest.raises(ValidationError) as refused:
+        Settings.model_validate(given)
+    # What complains of a secret does not repeat it.
+    assert secret is None or secret not in str(refused.value.errors(include_input=False, include_context=False))
+
+
+@pytest.mark.parametrize(("sandbox", "work", "works"), [(True, None, True), (False, None, False), (False, True, True)])
+def test_a_worker_runs_beside_the_sandbox_and_elsewhere_when_asked(
+    sandbox: bool, work: bool | None, works: bool
+) -> None:
+    assert Settings(sandbox=sandbox, work=work).works == works

@@ -28,7 +28,11 @@ PEOPLE = tuple(person for person, _ in zip(newcomers(), range(2), strict=False))
 Enrolled = tuple[int, str, str, str | None]
 
 # Whatever else refers to these rows is emptied with them.
-EMPTY = "TRUNCATE enrolments, contributions, quotes, bills, bill_batches, payments, settlement_days CASCADE"
+EMPTY = """
+    TRUNCATE
+        enrolments, contributions, quotes, bills, bill_batches, payments, settlement_days, pgqueuer, pgqueuer_log
+    CASCADE
+"""
 MONTHS = "int4range(month_number(($3 || '-01')::date), month_number(($4 || '-01')::date), '[]')"
 ENROL = f"""
     INSERT INTO enrolments (payer_id, insurance, months, pooling_area)

@@ -163,3 +163,26 @@ async def test_what_is_not_asked_for_is_not_joined(desk: Desk) -> None:
     (statement,) = desk.statements
     for table in ("enrolments", "unpaid_months", "bills", "payments"):
         assert table not in statement
+
+
+async def test_events_with_what_they_are_of_are_one_statement(desk: Desk) -> None:
+    text = """
+        {
+          events(first: 5) {
+            edges {
+              cursor
+              node {
+                sequence
+                ... on PaymentEvent { payment { receipt { number } payable { id } } }
+                ... on BillEvent { bill { billNumber payment { bankReference } } }
+              }
+            }
+          }
+        }
+    """
+    await desk.run(text)
+    (statement,) = desk.statements
+    assert {"payments", "bills", "receipts"} <= set(statement.split())
+    await desk.run("{ events { edges { node { sequence kind } } } }")
+    (statement,) = desk.statements
+    assert {"payments", "bills"}.isdisjoint(statement.split())
