@@ -44,6 +44,7 @@ async def register_callback(call: Call, url: str) -> CallbackRegistered:
         call.vault.seal(secret.encode(), secret_context(client_id)),
         call.vault.identity_key_id,
     )
+    assert row is not None  # the function returns when it registered
     return CallbackRegistered(Callback(url, row["registered_at"], row["waiting"], row["failed"]), secret)
 
 
