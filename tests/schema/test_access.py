@@ -42,4 +42,5 @@ def test_a_reason_is_given_once_for_a_field() -> None:
 
 @pytest.mark.parametrize("kind", sorted(kind.name for kind in CORE.get_possible_types(CORE.type_map["Node"])))  # type: ignore[arg-type]
 def test_every_object_with_an_id_is_under_scopes_by_way_of_node(kind: str) -> None:
-    assert NODE_SCOPES[kind] and NODE_SCOPES[kind] <= set(scopes.ALL)
+    assert NODE_SCOPES[kind]
+    assert NODE_SCOPES[kind] <= set(scopes.ALL)
