@@ -76,6 +76,24 @@ NODE = f"""query ($id: ID!) {{ node(id: $id) {{
   ... on AssessedBill {{ {BILL.replace("status", "billStatus: status")} payment {{ bankReference }} }}
   ... on Payment {{ bankReference paymentStatus: status }} ... on Receipt {{ number receiptStatus: status }}
 }} }}"""
+REFUND = """
+  id status reason requestedAt decidedAt decisionReason institution { code name } bankReference receiptNumber insurance
+  poolingArea { code name } firstMonth lastMonth amount maskedName maskedResidentId businessDate
+"""
+REQUEST_REFUND = f"""mutation ($input: RequestRefundInput!) {{ requestRefund(input: $input) {{
+  __typename {PROBLEM}
+  ... on RefundRequested {{ replayed refund {{ {REFUND} }}
+    payment {{ id status bankReference refund {{ id status }} receipt {{ status }} }} }}
+  ... on PaymentNotRefundable {{ status }}
+}} }}"""
+DECIDE_REFUND = f"""mutation ($input: DecideRefundInput!) {{ decideRefund(input: $input) {{
+  __typename {PROBLEM} ... on RefundDecided {{ replayed refund {{ {REFUND} }} }} ... on RefundNotDecidable {{ status }}
+}} }}"""
+REFUNDS = f"""query ($status: RefundStatus, $first: Int, $after: String) {{
+  refunds(status: $status, first: $first, after: $after) {{
+    edges {{ cursor node {{ {REFUND} }} }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }}
+  }}
+}}"""
 
 Answer = dict[str, Any]
 

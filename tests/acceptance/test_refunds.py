@@ -14,9 +14,12 @@ import pytest
 from gateway.demo.client import document
 from tests.acceptance.gateway import Client, Server, gateway, serving
 from tests.acceptance.operations import (
+    DECIDE_REFUND,
     PAYMENT_OF,
-    PROBLEM,
     RECEIPT_OF,
+    REFUND,
+    REFUNDS,
+    REQUEST_REFUND,
     Answer,
     agency_bill,
     assess_bills,
@@ -31,27 +34,9 @@ from tests.acceptance.operations import (
 )
 from tests.acceptance.people import Office, Person
 
-REFUND = """
-  id status reason requestedAt decidedAt decisionReason institution { code name } bankReference receiptNumber insurance
-  poolingArea { code name } firstMonth lastMonth amount maskedName maskedResidentId businessDate
-"""
-REQUEST = f"""mutation ($input: RequestRefundInput!) {{ requestRefund(input: $input) {{
-  __typename {PROBLEM}
-  ... on RefundRequested {{ replayed refund {{ {REFUND} }}
-    payment {{ id status bankReference refund {{ id status }} receipt {{ status }} }} }}
-  ... on PaymentNotRefundable {{ status }}
-}} }}"""
-DECIDE = f"""mutation ($input: DecideRefundInput!) {{ decideRefund(input: $input) {{
-  __typename {PROBLEM} ... on RefundDecided {{ replayed refund {{ {REFUND} }} }} ... on RefundNotDecidable {{ status }}
-}} }}"""
 REFUND_OF = f"""query ($bankReference: String!) {{ payment(bankReference: $bankReference) {{
   status refund {{ {REFUND} }}
 }} }}"""
-REFUNDS = f"""query ($status: RefundStatus, $first: Int, $after: String) {{
-  refunds(status: $status, first: $first, after: $after) {{
-    edges {{ cursor node {{ {REFUND} }} }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }}
-  }}
-}}"""
 NODE = f"query ($id: ID!) {{ node(id: $id) {{ __typename ... on Refund {{ {REFUND} }} }} }}"
 DAY = """{ settlementDay(date: "2020-11-16") {
   accepted { count amount } reversed { count amount } net { count amount }
@@ -99,13 +84,13 @@ def mi(tomorrow: Server) -> Client:
 
 
 def request(client: Client, reference: str, reason: str = "重复缴费") -> Answer:
-    answer: Answer = client.run(REQUEST, input={"bankReference": reference, "reason": reason})["requestRefund"]
+    answer: Answer = client.run(REQUEST_REFUND, input={"bankReference": reference, "reason": reason})["requestRefund"]
     return answer
 
 
 def decide(client: Client, identity: str, *, approve: bool, reason: str = "情况属实") -> Answer:
     sent = {"refundId": identity, "approve": approve, "reason": reason}
-    answer: Answer = client.run(DECIDE, input=sent)["decideRefund"]
+    answer: Answer = client.run(DECIDE_REFUND, input=sent)["decideRefund"]
     return answer
 
 
@@ -445,11 +430,11 @@ def test_a_settlement_day_stays_as_the_bank_reconciled_it(
 def test_a_reason_is_needed(abc: Client, later: Client, si: Client, people: Iterator[Person], reason: str) -> None:
     reference = f"REF-REASON-{len(reason)}-{reason.isprintable()}"
     pay(abc, quote(abc, next(people), "2020-03", "2020-05"), reference)
-    answer = later.post(REQUEST, {"input": {"bankReference": reference, "reason": reason}}).json()
+    answer = later.post(REQUEST_REFUND, {"input": {"bankReference": reference, "reason": reason}}).json()
     assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "input.reason"}
     refund = requested(later, si, reference)
     sent = {"refundId": refund["id"], "approve": True, "reason": reason}
-    answer = si.post(DECIDE, {"input": sent}).json()
+    answer = si.post(DECIDE_REFUND, {"input": sent}).json()
     assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "input.reason"}
     assert waiting(si, reference) == refund
 
@@ -470,7 +455,7 @@ def race(client: Client, moves: list[tuple[str, dict[str, Any]]]) -> list[Answer
 
 def test_ten_requests_at_once_are_one(abc: Client, later: Client, si: Client, people: Iterator[Person]) -> None:
     pay(abc, quote(abc, next(people), "2020-03", "2020-05"), "REF-TEN")
-    answers = race(later, [(REQUEST, {"bankReference": "REF-TEN", "reason": "重复缴费"})] * RACERS)
+    answers = race(later, [(REQUEST_REFUND, {"bankReference": "REF-TEN", "reason": "重复缴费"})] * RACERS)
     assert sorted(answer["replayed"] for answer in answers) == [False] + [True] * (RACERS - 1)
     assert len({answer["refund"]["id"] for answer in answers}) == 1
     assert all(answer["payment"]["refund"]["id"] == answer["refund"]["id"] for answer in answers)
@@ -481,7 +466,7 @@ def test_ten_approvals_at_once_are_one(
 ) -> None:
     pay(abc, quote(abc, next(people), "2020-03", "2020-05"), "REF-TEN-TIMES")
     refund = requested(later, si, "REF-TEN-TIMES")
-    answers = race(si, [(DECIDE, {"refundId": refund["id"], "approve": True, "reason": "同意"})] * RACERS)
+    answers = race(si, [(DECIDE_REFUND, {"refundId": refund["id"], "approve": True, "reason": "同意"})] * RACERS)
     assert sorted(answer["replayed"] for answer in answers) == [False] + [True] * (RACERS - 1)
     assert {answer["refund"]["status"] for answer in answers} == {"REFUNDED"}
     assert len({answer["refund"]["decidedAt"] for answer in answers}) == 1
@@ -498,7 +483,9 @@ def test_of_approval_and_rejection_at_once_one_wins(
     person = next(people)
     pay(abc, quote(abc, person, "2020-03", "2020-05"), "REF-RIVALS")
     refund = requested(later, si, "REF-RIVALS")
-    moves = [(DECIDE, {"refundId": refund["id"], "approve": bool(i % 2), "reason": "同时"}) for i in range(RACERS)]
+    moves = [
+        (DECIDE_REFUND, {"refundId": refund["id"], "approve": bool(i % 2), "reason": "同时"}) for i in range(RACERS)
+    ]
     answers = race(si, moves)
     decided = [answer for answer in answers if answer["__typename"] == "RefundDecided"]
     refused = [answer for answer in answers if answer["__typename"] == "RefundNotDecidable"]
@@ -536,13 +523,13 @@ def lacks(response: httpx.Response, scope: str) -> None:
 def test_scopes_part_who_asks_from_who_decides(tomorrow: Server, later: Client, si: Client) -> None:
     asking = {"input": {"bankReference": "REF-LIFE", "reason": "x"}}
     deciding = {"input": {"refundId": "x", "approve": True, "reason": "x"}}
-    lacks(si.post(REQUEST, asking), "payment:reverse receipt:read")
-    lacks(later.post(DECIDE, deciding), "refund:decide")
+    lacks(si.post(REQUEST_REFUND, asking), "payment:reverse receipt:read")
+    lacks(later.post(DECIDE_REFUND, deciding), "refund:decide")
     mobile = tomorrow.client("abc-mobile")
     lacks(mobile.post(document("request_refund"), asking), "payment:reverse")
     lacks(mobile.post(REFUND_OF, {"bankReference": "REF-LIFE"}), "payment:reverse")
     lacks(mobile.post(REFUNDS), "payment:reverse")
-    lacks(tomorrow.client("social-insurance-agency").post(DECIDE, deciding), "refund:decide")
+    lacks(tomorrow.client("social-insurance-agency").post(DECIDE_REFUND, deciding), "refund:decide")
     own = next(iter(listed(later)))["id"]
     assert mobile.run(NODE, id=own)["node"] is None
 

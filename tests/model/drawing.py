@@ -10,6 +10,7 @@ INSTITUTIONS = {"abc-counter": "ABC", "abc-mobile": "ABC", "tax-window": "TAX"}
 CHANNELS = {"abc-counter": "COUNTER", "abc-mobile": "MOBILE_BANKING", "tax-window": "TAX_WINDOW"}
 COUNTERS = {"ABC": "abc-counter", "TAX": "tax-window"}
 AGENCIES = {"social-insurance-agency": "PENSION", "medical-insurance-agency": "MEDICAL"}
+REFUNDERS = {"social-insurance-refunds": "PENSION", "medical-insurance-refunds": "MEDICAL"}
 REASON = "付错了"
 #: Where a run of months begins (None: in what is owed, so many months on), and how long it is at the most.
 Run = tuple[str | None, int, int]

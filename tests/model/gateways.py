@@ -19,7 +19,10 @@ from tests.acceptance.gateway import Client, serving
 from tests.acceptance.people import HEADERS, Person, newcomers
 
 DAYS = ("2020-11-16", "2020-11-17", "2021-01-04")
-CLIENTS = ("abc-counter", "abc-mobile", "tax-window", "social-insurance-agency", "medical-insurance-agency")
+CLIENTS = (
+    *("abc-counter", "abc-mobile", "tax-window", "social-insurance-agency", "medical-insurance-agency"),
+    *("social-insurance-refunds", "medical-insurance-refunds"),
+)
 #: The server closes a connection that was idle for five seconds: one that may be so old is not used again.
 IDLE_SECONDS = 2.0
 #: The people of every example; each example enrols them anew.

@@ -54,6 +54,24 @@ class Payment:
     collected_at: str
     day: str
     reversed: bool = False
+    refunds: list["Refund"] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        refunded = any(refund.status == "REFUNDED" for refund in self.refunds)
+        return "REVERSED" if self.reversed else "REFUNDED" if refunded else "ACCEPTED"
+
+    @property
+    def standing(self) -> bool:
+        return self.status == "ACCEPTED"
+
+
+@dataclass(eq=False)
+class Refund:
+    """A request to give a payment back: REQUESTED, then REJECTED or REFUNDED."""
+
+    payment: Payment
+    status: str = "REQUESTED"
 
 
 @dataclass(frozen=True)

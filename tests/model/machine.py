@@ -33,10 +33,11 @@ from tests.model.drawing import (
 )
 from tests.model.gateways import DAYS, PEOPLE, Enrolled
 from tests.model.ledger import Answer, Facts, Payable, Person, run, yuan
+from tests.model.refunding import Refunding
 from tests.model.watching import RECONCILE
 
 
-class Machine(Agencies):
+class Machine(Agencies, Refunding):
     """All the steps. Whatever is drawn can be done: a pick is taken among what there is by then."""
 
     @initialize(pensions=st.tuples(PENSIONS, PENSIONS), elsewhere=st.tuples(ELSEWHERE, ELSEWHERE))

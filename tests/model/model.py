@@ -21,10 +21,10 @@ from tests.model.ledger import (
     total,
     yuan,
 )
-from tests.model.owed import Owed
+from tests.model.refunds import Refunds
 
 
-class Model(Owed):
+class Model(Refunds):
     """The world as it should be."""
 
     def __init__(self, schedules: dict[int, Facts]) -> None:
@@ -167,15 +167,20 @@ class Model(Owed):
         payment = self.payments.get((institution, reference))
         if payment is None:
             return Answer("PaymentNotFound")
+        if payment.status == "REFUNDED":
+            return Answer("PaymentNotReversible", {"status": "REFUNDED", "nextAction": "CORRECT_REQUEST"})
         again = payment.reversed
         if not again and payment.day != today:
             return Answer("PaymentNotReversible", {"status": "ACCEPTED", "nextAction": "REQUEST_REFUND"})
         payment.reversed = True
+        for refund in payment.refunds:
+            # Asked for by a clock that was ahead: the money goes back once.
+            refund.status = "REJECTED"
         return Answer("PaymentReversed", {"replayed": again, "payment": self.payment_facts(payment)}, payment)
 
     def standing(self, payable: Payable) -> Payment | None:
         """Return the payment that settles a payable."""
-        return next((p for p in self.payments.values() if p.payable is payable and not p.reversed), None)
+        return next((p for p in self.payments.values() if p.payable is payable and p.standing), None)
 
     # The bank's day.
 
@@ -229,12 +234,12 @@ class Model(Owed):
         return {
             "bankReference": payment.reference,
             "amount": yuan(payment.amount),
-            "status": "REVERSED" if payment.reversed else "ACCEPTED",
+            "status": payment.status,
             "channel": payment.channel,
             "businessDate": payment.day,
             "payable": payable,
             "receipt": {
-                "status": "VOID" if payment.reversed else "VALID",
+                "status": "VALID" if payment.standing else "VOID",
                 **{name: payable[name] for name in ("insurance", "firstMonth", "lastMonth", "amount")},
                 "poolingArea": {"code": AREAS[payment.payable.insurance]},
                 "institution": {"code": payment.institution},

@@ -15,7 +15,7 @@ class Owed:
         months = set(person.paid_elsewhere.get(insurance, ()))
         for payment in self.payments.values():
             payable = payment.payable
-            if (payable.person, payable.insurance, payment.reversed) == (person, insurance, False):
+            if (payable.person, payable.insurance, payment.standing) == (person, insurance, True):
                 months.update(payable.months)
         return months
 

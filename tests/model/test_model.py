@@ -27,6 +27,7 @@ MUST_BE_MET = {
     *("PaymentAccepted", "PayableNotFound", "QuoteExpired", "BillNotPayable", "MonthsAlreadyPaid", "AmountMismatch"),
     *("BankReferenceReused", "PaymentReversed", "PaymentNotFound", "PaymentNotReversible"),
     *("SettlementDay", "DayNotReconcilable"),
+    *("RefundRequested", "PaymentNotRefundable", "RefundDecided", "RefundNotFound", "RefundNotDecidable"),
 }
 
 
@@ -68,3 +69,7 @@ def test_the_gateway_answers_as_the_rules_say(running: Gateways, schedules: dict
     assert running.met["PaymentAccepted", True]
     assert running.met["PaymentReversed", True]
     assert running.met["BillsAssessed", True]
+    assert running.met["RefundRequested", True]
+    assert running.met["RefundDecided", True]
+    assert running.met["PaymentNotRefundable", "PAYMENT_STILL_REVERSIBLE"]
+    assert running.met["PaymentNotRefundable", "PAYMENT_NOT_REFUNDABLE"]

@@ -134,8 +134,8 @@ class Watch(RuleBasedStateMachine):
         return {
             **kept,
             "amount": yuan(payment.amount),
-            "status": "REVERSED" if payment.reversed else "ACCEPTED",
-            "receipt": {**kept["receipt"], "status": "VOID" if payment.reversed else "VALID"},
+            "status": payment.status,
+            "receipt": {**kept["receipt"], "status": "VALID" if payment.standing else "VOID"},
             "payable": {"id": self.ids[payment.institution, payment.payable]},
         }
 

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -32,10 +33,11 @@ class Desk:
     """Runs operations as ABC's counter, and counts what reaches PostgreSQL."""
 
     def __init__(self, pool: asyncpg.Pool, vault: Vault, institution_id: int) -> None:
-        caller = Caller("abc-counter", institution_id, "ABC", "农业银行", "BANK", "COUNTER", scopes.COUNTER)
+        self.caller = Caller("abc-counter", institution_id, "ABC", "农业银行", "BANK", "COUNTER", scopes.COUNTER)
         self.statements: list[str] = []
-        call = Call(caller, InstitutionPool(pool, institution_id), vault, TODAY, datetime.timedelta(minutes=30))
-        self._context = Context(call, "en", "https://gateway.example")
+        self._pool = pool
+        own = InstitutionPool(pool, institution_id)
+        self._call = Call(self.caller, own, vault, TODAY, datetime.timedelta(minutes=30))
         core = schema._schema
         self._documents = DocumentStore(core, needs_of_field, hide_suggestions=True, introspectable=False)
         self._runner = Runner(core, word_exception, hide_suggestions=True)
@@ -46,10 +48,19 @@ class Desk:
         if not any(word in query.query for word in ("typeinfo", "'jit'", "gateway.institution_id")):
             self.statements.append(query.query)
 
+    async def institution_id(self, code: str) -> int:
+        found: int = await self._call.pool.fetchval("SELECT id FROM institutions WHERE code = $1", code)
+        return found
+
+    def become(self, caller: Caller, business_date: datetime.date) -> None:
+        own = InstitutionPool(self._pool, caller.institution_id)
+        self._call = replace(self._call, caller=caller, pool=own, business_date=business_date)
+
     async def run(self, text: str, **variables: Any) -> Any:
         self.statements.clear()
         operation = self._documents.load(text).operation(None)
-        answer = await self._runner.run(operation, variables, self._context)
+        context = Context(self._call, "en", "https://gateway.example")
+        answer = await self._runner.run(operation, variables, context)
         assert "errors" not in answer.body, answer.body["errors"]
         (value,) = answer.body["data"].values()
         return value
@@ -131,6 +142,51 @@ async def test_a_payment_is_one_statement_with_the_whole_tree_of_its_answer(desk
     reversed_ = await desk.run(document("reverse_payment"), input={"bankReference": "ONE", "reason": "test"})
     assert len(desk.statements) == 1
     assert reversed_["payment"]["receipt"]["status"] == "VOID"
+
+
+async def test_asking_for_a_refund_and_deciding_it_are_one_statement_each(desk: Desk) -> None:
+    payer = await desk.run(document("find_payer"), **LIU)
+    run = {"payerId": payer["id"], "firstMonth": "2020-01", "lastMonth": "2020-03", "tier": "60"}
+    quote = await desk.run(document("request_quote"), input=run)
+    await desk.run(
+        document("submit_payment"),
+        input={
+            "payableId": quote["id"],
+            "amount": quote["amount"],
+            "bankReference": "ONE",
+            "collectedAt": "2020-11-16T09:30:00+08:00",
+        },
+    )
+    desk.become(desk.caller, TODAY + datetime.timedelta(days=1))
+    deep = """
+        mutation ($input: RequestRefundInput!) {
+          requestRefund(input: $input) {
+            ... on RefundRequested {
+              refund { id status }
+              payment { refund { id status receiptNumber } receipt { number status } }
+            }
+          }
+        }
+    """
+    answer = await desk.run(deep, input={"bankReference": "ONE", "reason": "test"})
+    assert len(desk.statements) == 1
+    told, receipt = answer["payment"]["refund"], answer["payment"]["receipt"]
+    assert told == {**answer["refund"], "receiptNumber": receipt["number"]}
+    assert (told["status"], receipt["status"]) == ("REQUESTED", "VALID")
+
+    agency_id = await desk.institution_id("SI")
+    held = frozenset({scopes.REFUND_DECIDE})
+    agency = Caller(
+        "social-insurance-refunds", agency_id, "SI", "社会保险经办机构", "SOCIAL_INSURANCE_AGENCY", None, held
+    )
+    desk.become(agency, TODAY)
+    page = await desk.run(document("refunds"), status="REQUESTED")
+    assert len(desk.statements) == 1
+    (edge,) = page["edges"]
+    sent = {"refundId": edge["node"]["id"], "approve": True, "reason": "test"}
+    decided = await desk.run(document("decide_refund"), input=sent)
+    assert len(desk.statements) == 1
+    assert decided["refund"]["status"] == "REFUNDED"
 
 
 async def test_the_same_tree_under_two_names_is_read_once(desk: Desk) -> None:
