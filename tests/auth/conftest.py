@@ -1,6 +1,7 @@
 """One gateway process's OAuth server, its client over HTTP, and a few registered clients."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,14 @@ import pytest
 from starlette.applications import Starlette
 
 from auth import clients, institutions, keys, scopes
+from auth.certificates import ClientCertificates, parse_network
+from auth.changes import Changes
+from auth.published_keys import PublishedKeys
 from auth.server import OAuthServer
-from auth.tokens import TokenVerifier
+from auth.tokens import LOOK_UP_AGAIN_SECONDS, TokenVerifier
+from database.pool import connect
 from database.vault import Vault
+from gateway.app import guarded_client
 from gateway.endpoints.oauth import oauth_routes
 
 ISSUER = "https://gateway.example"
@@ -67,24 +73,46 @@ async def vault(pool: asyncpg.Pool, vault_key: Any) -> Vault:
 
 
 @pytest.fixture
-async def start(pool: asyncpg.Pool, vault: Vault) -> AsyncIterator[Start]:
+async def start(pool: asyncpg.Pool, vault: Vault, database: str) -> AsyncIterator[Start]:
     """Start a process; several share the database, as workers do."""
-    started: list[httpx.AsyncClient] = []
+    running = AsyncExitStack()
 
-    async def start(*, sandbox: bool = False, issuer: str = ISSUER, **options: Any) -> Process:
+    async def start(
+        *,
+        sandbox: bool = False,
+        issuer: str = ISSUER,
+        proxies: str | None = None,
+        jwks_http: httpx.AsyncClient | None = None,
+        listen: bool = False,
+        **options: Any,
+    ) -> Process:
         async with pool.acquire() as connection:
             await keys.ensure_signing_key(connection, vault)
         ring = keys.KeyRing(pool, vault)
-        verifier = TokenVerifier(issuer=issuer, keys=ring, pool=pool, sandbox=sandbox, **options)
-        server = OAuthServer(issuer=issuer, pool=pool, keys=ring, verifier=verifier, sandbox=sandbox)
+        remember = {"remember_seconds": LOOK_UP_AGAIN_SECONDS}
+        verifier = TokenVerifier(issuer=issuer, keys=ring, pool=pool, sandbox=sandbox, **(remember | options))
+        changes = Changes(lambda: connect(database), verifier) if listen else None
+        if changes:
+            await running.enter_async_context(changes.heard())
+            await changes.listening()
+        outside = jwks_http or await running.enter_async_context(guarded_client(sandbox=sandbox))
+        server = OAuthServer(
+            issuer=issuer,
+            pool=pool,
+            keys=ring,
+            verifier=verifier,
+            sandbox=sandbox,
+            published_keys=PublishedKeys(outside, sandbox=sandbox),
+            certificates=ClientCertificates(trusted_proxies=[parse_network(proxies)] if proxies else []),
+            changes=changes,
+        )
         app = Starlette(routes=oauth_routes(server))
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=issuer)
-        started.append(http)
+        await running.enter_async_context(http)
         return Process(verifier, server, http)
 
-    yield start
-    for http in started:
-        await http.aclose()
+    async with running:
+        yield start
 
 
 @pytest.fixture

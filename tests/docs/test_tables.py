@@ -9,7 +9,7 @@ import pytest
 from babel.messages.pofile import read_po
 from pydantic_core import PydanticUndefined
 
-from auth import scopes, tokens
+from auth import assertions, scopes, tokens
 from contributions import addresses, names, problems
 from database.loading import assessing, reasons, records, report
 from gateway.endpoints import graphql, oauth
@@ -128,7 +128,8 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
         ("characters of a callback's address", addresses.MAX_LENGTH),
         ("tries of a notification", notifying.MAX_TRIES),
         ("seconds of an access token", tokens.LIFETIME_SECONDS),
-        ("seconds until a revoked client or token is refused everywhere", tokens.LOOK_UP_AGAIN_SECONDS),
+        ("seconds until a revoked client or token is refused everywhere, behind PgBouncer", tokens.UNHEARD_SECONDS),
+        ("seconds of a client's assertion", assertions.LIFETIME_SECONDS_MAX),
         ("bytes of a form to `/oauth/token`", oauth._BODY_BYTES_MAX),
     ],
 )
