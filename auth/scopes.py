@@ -20,6 +20,7 @@ PAYMENT_REVERSE: Final = "payment:reverse"
 RECEIPT_READ: Final = "receipt:read"
 SETTLEMENT_READ: Final = "settlement:read"
 SETTLEMENT_WRITE: Final = "settlement:write"
+REFUND_DECIDE: Final = "refund:decide"
 
 MEANINGS: Final = MappingProxyType(
     {
@@ -31,10 +32,11 @@ MEANINGS: Final = MappingProxyType(
         ASSESSMENT_WRITE: "Have months of earlier years assessed (往年核定).",
         PAYMENT_READ: "See the institution's own payments.",
         PAYMENT_WRITE: "Submit a payment that the institution has collected.",
-        PAYMENT_REVERSE: "Reverse a payment on its business day (冲正).",
+        PAYMENT_REVERSE: "Reverse a payment on its business day (冲正), and ask for its refund later (退费).",
         RECEIPT_READ: "See and download the receipts of the institution's own payments.",
         SETTLEMENT_READ: "See the institution's settlement days and their differences.",
         SETTLEMENT_WRITE: "Reconcile a settlement day from the institution's own list (日终对账).",
+        REFUND_DECIDE: "Grant or reject refunds of the agency's own insurance (退费).",
     }
 )
 

@@ -161,6 +161,43 @@ class PaymentNotReversible(Refusal):
             self.next_action = "CORRECT_REQUEST"
 
 
+class PaymentNotRefundable(Refusal):
+    """退费 is for a standing payment whose business date is over; `status` is what the payment is.
+
+    With code PAYMENT_STILL_REVERSIBLE it stands, but its business date is not over: it can be reversed.
+    """
+
+    code = "PAYMENT_NOT_REFUNDABLE"
+    next_action = "CORRECT_REQUEST"
+
+    def __init__(
+        self,
+        status: str,
+        code: Literal["PAYMENT_NOT_REFUNDABLE", "PAYMENT_STILL_REVERSIBLE"] = "PAYMENT_NOT_REFUNDABLE",
+    ) -> None:
+        super().__init__(status, code)
+        self.status = status
+        self.code = code
+
+
+class RefundNotFound(Refusal):
+    """No such refund, or not one that the caller's agency decides about."""
+
+    code = "REFUND_NOT_FOUND"
+    next_action = "CORRECT_REQUEST"
+
+
+class RefundNotDecidable(Refusal):
+    """The refund has been decided otherwise; `status` says how."""
+
+    code = "REFUND_NOT_DECIDABLE"
+    next_action = "CORRECT_REQUEST"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 class DayNotReconcilable(Refusal):
     """The day lies in the future."""
 

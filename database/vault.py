@@ -21,7 +21,7 @@ _KEY_BYTES = {"IDENTITY": 32, "LOOKUP": 32, "OPAQUE_ID": 64}
 _NONCE_BYTES = 12
 _INDEX_BYTES = 16
 
-_KIND_BYTES = {"Payer": 1, "Quote": 2, "Payment": 3, "Receipt": 4, "AssessedBill": 5}
+_KIND_BYTES = {"Payer": 1, "Quote": 2, "Payment": 3, "Receipt": 4, "AssessedBill": 5, "Refund": 6}
 _KINDS = {byte: kind for kind, byte in _KIND_BYTES.items()}
 # A bill is seen by every institution that could name its payer; any other id is one institution's.
 _SHARED = _KIND_BYTES["AssessedBill"]

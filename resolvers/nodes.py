@@ -11,6 +11,7 @@ from resolvers.bills import INSURANCE_OF_AGENCY
 from resolvers.call import Call
 from resolvers.pages import MAX_PAGE_SIZE
 from resolvers.reading import Reading, shape
+from resolvers.refunds import visible_refund
 
 
 def _anyone(_reading: Reading) -> str:
@@ -41,6 +42,7 @@ _TABLES: dict[str, tuple[str, Callable[[Reading], str]]] = {
     "AssessedBill": ("bills", _named_or_assessed),
     "Payment": ("payments", _own),
     "Receipt": ("payments", _own),
+    "Refund": ("refunds", lambda reading: visible_refund(reading, "n")),
 }
 
 

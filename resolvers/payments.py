@@ -16,7 +16,8 @@ from resolvers.pages import node_asked, page_reader, page_size
 from resolvers.payables import payable_of_payment
 from resolvers.reading import Column, Reading, Row, Shape, optional, shape, shape_of, with_answers
 from resolvers.records import Answers, Page, Payment, PaymentAccepted, PaymentReversed
-from resolvers.retrying import retried
+from resolvers.refunds import refund_of_payment
+from resolvers.shadow import move, shadow
 
 #: What a third party types in to check a voucher: 12 characters of Crockford's base 32 are 60 random bits.
 VERIFICATION_CODE_LENGTH = 12
@@ -78,6 +79,7 @@ def _receipt(reading: Reading, at: str, ask: Ask) -> Column:
 _ANSWERS: dict[str, Callable[[Reading, str, Ask], Column]] = {
     "payable": payable_of_payment,
     "receipt": _receipt,
+    "refund": refund_of_payment,
 }
 
 
@@ -199,41 +201,25 @@ async def reverse_payment(call: Call, bank_reference: str, reason: str, asked: A
 async def _move_money(
     call: Call, arguments: Callable[[Reading], str], asked: Asked
 ) -> tuple[asyncpg.Record, Payment | None]:
-    """Run one function that moves money, and read the tree of its payment in the same statement.
-
-    A statement can't see the rows that a function it calls has written. So the payment as the function
-    returns it stands in for the table's row, under the table's own name, wherever the tree reads it.
-    """
+    """Run one function that moves money, and read the tree of its payment in the same statement."""
     reading = Reading(call)
     function = arguments(reading)
     payment = payment_shape(reading, "p", asked)
-    sql = f"""
-        WITH
-        outcome AS MATERIALIZED (SELECT * FROM {function}),
-        payments AS NOT MATERIALIZED (
-            SELECT s.* FROM public.payments AS s
-            WHERE s.id IS DISTINCT FROM (SELECT (o.payment).id FROM outcome AS o)
-            UNION ALL
-            SELECT (o.payment).* FROM outcome AS o WHERE (o.payment).id IS NOT NULL
-        ),
-        receipts AS NOT MATERIALIZED (
-            SELECT s.* FROM public.receipts AS s
-            WHERE s.payment_id IS DISTINCT FROM (SELECT (o.receipt).payment_id FROM outcome AS o)
-            UNION ALL
-            SELECT (o.receipt).* FROM outcome AS o WHERE (o.receipt).payment_id IS NOT NULL
-        )
-        SELECT
-            o.outcome,
-            ARRAY(
-                SELECT generate_series(lower(r), upper(r) - 1) FROM unnest(o.paid_months) AS r
-            ) AS paid_months,
-            o.expected,
-            o.status,
-            o.expired_at,
-            (SELECT {payment.row} FROM payments AS p WHERE p.id = (o.payment).id) AS payment
-        FROM outcome AS o
-    """
-    row = await retried(lambda: call.pool.fetchrow(sql, *reading.parameters))
+    row = await move(
+        reading,
+        function,
+        (shadow("payments", "id", "payment"), shadow("receipts", "payment_id", "receipt")),
+        f"""
+        o.outcome,
+        ARRAY(
+            SELECT generate_series(lower(r), upper(r) - 1) FROM unnest(o.paid_months) AS r
+        ) AS paid_months,
+        o.expected,
+        o.status,
+        o.expired_at,
+        (SELECT {payment.row} FROM payments AS p WHERE p.id = (o.payment).id) AS payment
+        """,
+    )
     return row, optional(payment.read)(row["payment"])
 
 

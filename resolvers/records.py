@@ -122,6 +122,37 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Institution:
+    """A collecting bank or the tax authority."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """退费: one request to give a payment back, with the facts of the payment, and what became of it."""
+
+    id: str
+    status: str
+    reason: str
+    requested_at: datetime.datetime
+    decided_at: datetime.datetime | None
+    decision_reason: str | None
+    institution: Institution
+    bank_reference: str
+    receipt_number: str
+    insurance: str
+    pooling_area: PoolingArea
+    first_month: int
+    last_month: int
+    amount: Decimal
+    masked_name: str
+    masked_resident_id: str
+    business_date: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
 class SettlementTotal:
     """How many payments, and how much together."""
 
@@ -169,6 +200,23 @@ class PaymentReversed:
     """A payment that is reversed; replayed when it had been reversed before."""
 
     payment: Payment
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequested:
+    """A request that stands; replayed when it had been made before."""
+
+    refund: Refund
+    payment: Payment
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefundDecided:
+    """A refund with its decision; replayed when it had been decided so before."""
+
+    refund: Refund
     replayed: bool
 
 

@@ -59,6 +59,16 @@ class PaymentStatus(StrEnum):
     REFUNDED = "REFUNDED"
 
 
+@strawberry.enum(
+    description="REQUESTED: the agency has not decided. REJECTED: it can be asked for again. REFUNDED: 退费, the "
+    "months are free and the receipt is void."
+)
+class RefundStatus(StrEnum):
+    REQUESTED = "REQUESTED"
+    REJECTED = "REJECTED"
+    REFUNDED = "REFUNDED"
+
+
 @strawberry.enum(description="VOID: 作废, the payment was reversed or refunded.")
 class ReceiptStatus(StrEnum):
     VALID = "VALID"

@@ -91,6 +91,19 @@ class WithdrawBillInput:
     reason: str
 
 
+@strawberry.input(description="The payment to refund, after its business day.")
+class RequestRefundInput:
+    bank_reference: str
+    reason: str
+
+
+@strawberry.input(description="What the agency says to a request for a refund.")
+class DecideRefundInput:
+    refund_id: strawberry.ID
+    approve: bool = strawberry.field(description="true: the payment is refunded. false: the request is rejected.")
+    reason: str
+
+
 def bank_reference(value: str, field: str) -> str:
     """Return a bank's reference. Raises BadInput that names `field`."""
     if _BANK_REFERENCE.fullmatch(value) is None:

@@ -6,11 +6,12 @@ import strawberry
 
 from auth import scopes
 from contributions.problems import BadInput
-from resolvers import arrears, assessments, payments, quotes, records, settlement
+from resolvers import arrears, assessments, payments, quotes, records, refunds, settlement
 from resolvers.asking import Asked, asked_below
 from schema import inputs
 from schema.context import Info
-from schema.objects import AssessedBill, Payment, Quote, SettlementDay, made_of
+from schema.nodes import made_of
+from schema.objects import AssessedBill, Payment, Quote, SettlementDay
 from schema.problems import (
     AmountMismatch,
     BankReferenceReused,
@@ -21,12 +22,16 @@ from schema.problems import (
     PayableNotFound,
     PayerNotFound,
     PaymentNotFound,
+    PaymentNotRefundable,
     PaymentNotReversible,
     PeriodNotPayable,
     QuoteExpired,
+    RefundNotDecidable,
+    RefundNotFound,
     TierNotOffered,
     refusals_as_data,
 )
+from schema.refunds import Refund
 from schema.scopes import requires
 from schema.selection import asked_of
 
@@ -58,6 +63,23 @@ class BillsAssessed:
     replayed: bool
 
 
+@strawberry.type(description="`replayed` is true when a request for this payment stood already.")
+class RefundRequested:
+    is_type_of = made_of(records.RefundRequested)
+
+    refund: Refund
+    payment: Payment
+    replayed: bool
+
+
+@strawberry.type(description="`replayed` is true when the refund had been decided so before.")
+class RefundDecided:
+    is_type_of = made_of(records.RefundDecided)
+
+    refund: Refund
+    replayed: bool
+
+
 RequestQuoteResult = Annotated[
     Quote | PayerNotFound | PeriodNotPayable | TierNotOffered, strawberry.union("RequestQuoteResult")
 ]
@@ -80,6 +102,13 @@ ReversePaymentResult = Annotated[
 ReconcileDayResult = Annotated[SettlementDay | DayNotReconcilable, strawberry.union("ReconcileDayResult")]
 AssessBillsResult = Annotated[BillsAssessed | BillsRejected, strawberry.union("AssessBillsResult")]
 WithdrawBillResult = Annotated[AssessedBill | PayableNotFound | BillNotPayable, strawberry.union("WithdrawBillResult")]
+
+RequestRefundResult = Annotated[
+    RefundRequested | PaymentNotFound | PaymentNotRefundable, strawberry.union("RequestRefundResult")
+]
+DecideRefundResult = Annotated[
+    RefundDecided | RefundNotFound | RefundNotDecidable, strawberry.union("DecideRefundResult")
+]
 
 
 def _asked_of_member(info: Info, member: str, field: str, kind: str) -> Asked:
@@ -212,4 +241,33 @@ class Mutation:
             inputs.text(input.bill_number, "input.billNumber", inputs.MAX_LABEL_LENGTH),
             inputs.text(input.reason, "input.reason", inputs.MAX_REASON_LENGTH),
             asked_of(info)["AssessedBill"],
+        )
+
+    @strawberry.mutation(
+        graphql_type=RequestRefundResult,
+        directives=requires(scopes.PAYMENT_REVERSE),
+        description="退费, after the payment's business day: the agency of the insurance decides. Safe to repeat.",
+    )
+    @refusals_as_data
+    async def request_refund(self, info: Info, input: inputs.RequestRefundInput) -> Any:  # noqa: A002
+        return await refunds.request_refund(
+            info.context.call,
+            inputs.bank_reference(input.bank_reference, "input.bankReference"),
+            inputs.text(input.reason, "input.reason", inputs.MAX_REASON_LENGTH),
+            asked_of(info)["RefundRequested"],
+        )
+
+    @strawberry.mutation(
+        graphql_type=DecideRefundResult,
+        directives=requires(scopes.REFUND_DECIDE),
+        description="For the agency of the insurance: grant or reject a refund. Safe to repeat.",
+    )
+    @refusals_as_data
+    async def decide_refund(self, info: Info, input: inputs.DecideRefundInput) -> Any:  # noqa: A002
+        return await refunds.decide_refund(
+            info.context.call,
+            input.refund_id,
+            input.approve,
+            inputs.text(input.reason, "input.reason", inputs.MAX_REASON_LENGTH),
+            asked_of(info)["RefundDecided"],
         )

@@ -5,7 +5,6 @@ only finds the answer under the key that it was asked by.
 """
 
 import datetime
-from collections.abc import Callable
 from typing import Any
 
 import strawberry
@@ -27,6 +26,8 @@ from schema.enums import (
     ReceiptStatus,
     SettlementStatus,
 )
+from schema.nodes import Node, PageInfo, made_of, page_info
+from schema.refunds import Refund
 from schema.scalars import YearMonth, Yuan
 from schema.scopes import requires
 from schema.values import (
@@ -41,16 +42,6 @@ from schema.values import (
 )
 
 
-def made_of(*kinds: type) -> Callable[[Any, Any], bool]:
-    """Return the `is_type_of` of a type whose values are records of these kinds."""
-    return lambda value, _info: isinstance(value, kinds)
-
-
-@strawberry.interface(description="An object with an id of its own.")
-class Node:
-    id: strawberry.ID
-
-
 @strawberry.interface(description="What a payment settles: a quote or an assessed bill.")
 class Payable:
     id: strawberry.ID
@@ -59,23 +50,6 @@ class Payable:
     last_month: YearMonth
     month_count: int
     amount: Yuan
-
-
-@strawberry.type(description="Where a page begins and ends, by the Relay cursor specification.")
-class PageInfo:
-    has_next_page: bool
-    has_previous_page: bool
-    start_cursor: str | None
-    end_cursor: str | None
-
-
-def _page_info(page: Parent[records.Page]) -> records.Page:
-    return page
-
-
-def page_info() -> Any:
-    """Return the field `pageInfo`: a page knows its own ends."""
-    return strawberry.field(resolver=_page_info, graphql_type=PageInfo)
 
 
 @strawberry.type(description="缴费人: a person, as the caller's institution knows one.")
@@ -190,6 +164,14 @@ class Payment(Node):
     @strawberry.field(graphql_type="Receipt", directives=requires(scopes.RECEIPT_READ))
     def receipt(payment: Parent[records.Payment]) -> Any:
         return payment.answers["receipt"]
+
+    @strawberry.field(
+        graphql_type=Refund | None,
+        directives=requires(scopes.PAYMENT_REVERSE),
+        description="退费: the latest request to refund it. null when none was made.",
+    )
+    def refund(payment: Parent[records.Payment]) -> Any:
+        return payment.answers["refund"]
 
 
 @strawberry.type(description="电子缴费凭证: the voucher of one payment.")

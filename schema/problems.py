@@ -10,7 +10,7 @@ from strawberry import Parent
 
 from contributions import problems
 from schema.context import Info
-from schema.enums import BillStatus, NextAction, PaymentStatus
+from schema.enums import BillStatus, NextAction, PaymentStatus, RefundStatus
 from schema.messages import message_of
 from schema.scalars import YearMonth, Yuan
 from schema.values import ContributionTier, PayablePeriod
@@ -81,6 +81,21 @@ class PaymentNotReversible(Problem):
     status: PaymentStatus
 
 
+@strawberry.type(description="A payment that stands is refunded, and only after its own business day.")
+class PaymentNotRefundable(Problem):
+    status: PaymentStatus
+
+
+@strawberry.type(description="The caller's agency was given no refund under this id.")
+class RefundNotFound(Problem):
+    pass
+
+
+@strawberry.type(description="The refund has been decided otherwise.")
+class RefundNotDecidable(Problem):
+    status: RefundStatus
+
+
 @strawberry.type(description="The day has not come yet.")
 class DayNotReconcilable(Problem):
     pass
@@ -113,6 +128,9 @@ _TYPES: dict[type[problems.Refusal], type[Problem]] = {
     problems.BankReferenceReused: BankReferenceReused,
     problems.PaymentNotFound: PaymentNotFound,
     problems.PaymentNotReversible: PaymentNotReversible,
+    problems.PaymentNotRefundable: PaymentNotRefundable,
+    problems.RefundNotFound: RefundNotFound,
+    problems.RefundNotDecidable: RefundNotDecidable,
     problems.DayNotReconcilable: DayNotReconcilable,
     problems.BillsRejected: BillsRejected,
 }

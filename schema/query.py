@@ -6,12 +6,12 @@ from typing import Any
 import strawberry
 
 from auth import scopes
-from resolvers import nodes, payers, payments, receipts, schedules, settlement
+from resolvers import nodes, payers, payments, receipts, refunds, schedules, settlement
 from schema import inputs
 from schema.context import Info
-from schema.enums import Channel, Insurance, PaymentStatus
+from schema.enums import Channel, Insurance, PaymentStatus, RefundStatus
+from schema.nodes import Node
 from schema.objects import (
-    Node,
     Payer,
     Payment,
     PaymentConnection,
@@ -19,6 +19,7 @@ from schema.objects import (
     SettlementDay,
     institution_of_caller,
 )
+from schema.refunds import RefundConnection
 from schema.scalars import ResidentId
 from schema.scopes import readable_kinds, requires
 from schema.selection import asked_of
@@ -108,6 +109,17 @@ class Query:
     @strawberry.field(graphql_type=list[Node | None], description="As `node`, for up to 100 ids.")
     async def nodes(self, info: Info, ids: list[strawberry.ID]) -> Any:
         return await _nodes(info, ids)
+
+    @strawberry.field(
+        graphql_type=RefundConnection,
+        directives=requires(scopes.PAYMENT_REVERSE, scopes.REFUND_DECIDE),
+        description="退费: what the caller's bank has asked for, or what the caller's agency decides about, the oldest "
+        "first.",
+    )
+    async def refunds(
+        self, info: Info, status: RefundStatus | None = None, first: int | None = None, after: str | None = None
+    ) -> Any:
+        return await refunds.refunds(info.context.call, status, first, after, asked_of(info)["RefundConnection"])
 
 
 async def _nodes(info: Info, ids: list[strawberry.ID]) -> list[Any]:

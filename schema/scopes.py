@@ -42,6 +42,7 @@ NODE_SCOPES: Mapping[str, frozenset[str]] = MappingProxyType(
         "AssessedBill": frozenset({scopes.BILL_READ, scopes.BILL_ASSESS}),
         "Payment": frozenset({scopes.PAYMENT_READ}),
         "Receipt": frozenset({scopes.RECEIPT_READ}),
+        "Refund": frozenset({scopes.PAYMENT_REVERSE, scopes.REFUND_DECIDE}),
     }
 )
 

@@ -12,7 +12,7 @@ from database.pool import connect
 from database.vault import Vault, WrongMasterKey
 
 RESIDENT_ID = "369999198503120010"
-PAIRWISE = ("Payer", "Quote", "Payment", "Receipt")
+PAIRWISE = ("Payer", "Quote", "Payment", "Receipt", "Refund")
 KINDS = (*PAIRWISE, "AssessedBill")
 
 vault = Vault({1: bytes(32)}, 1, bytes(32), bytes(64))

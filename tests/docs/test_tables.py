@@ -24,6 +24,7 @@ from tests.docs.pages import code, rows, text
 OTHER_CODES = {
     problems.PeriodNotPayable((), code="SCHEDULE_MISSING"): "RETRY_LATER",
     problems.BillsRejected((), code="BATCH_REUSED"): "CORRECT_REQUEST",
+    problems.PaymentNotRefundable("ACCEPTED", code="PAYMENT_STILL_REVERSIBLE"): "CORRECT_REQUEST",
 }
 
 

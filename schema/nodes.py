@@ -1,0 +1,36 @@
+"""What objects with an id have in common, and the pages that they come in."""
+
+from collections.abc import Callable
+from typing import Any
+
+import strawberry
+from strawberry import Parent
+
+from resolvers import records
+
+
+def made_of(*kinds: type) -> Callable[[Any, Any], bool]:
+    """Return the `is_type_of` of a type whose values are records of these kinds."""
+    return lambda value, _info: isinstance(value, kinds)
+
+
+@strawberry.interface(description="An object with an id of its own.")
+class Node:
+    id: strawberry.ID
+
+
+@strawberry.type(description="Where a page begins and ends, by the Relay cursor specification.")
+class PageInfo:
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+def _page_info(page: Parent[records.Page]) -> records.Page:
+    return page
+
+
+def page_info() -> Any:
+    """Return the field `pageInfo`: a page knows its own ends."""
+    return strawberry.field(resolver=_page_info, graphql_type=PageInfo)
