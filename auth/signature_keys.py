@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import asyncpg
 import orjson
@@ -103,8 +103,8 @@ async def _signatory(pool: asyncpg.Pool, client_id: str, institution_id: int) ->
 
 def public_key_of(jwk: str) -> VerificationKey:
     """Return the key of a JWK that `register` has kept."""
-    key: VerificationKey = JWKRegistry.import_key(orjson.loads(jwk)).public_key  # type: ignore[attr-defined]
-    return key
+    # What `register` takes is of these types.
+    return cast(VerificationKey, JWKRegistry.import_key(orjson.loads(jwk)).public_key)
 
 
 async def register(connection: asyncpg.Connection, client_id: str, jwk_set: bytes) -> list[str]:

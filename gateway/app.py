@@ -14,6 +14,8 @@ from starlette.routing import Route
 
 from auth.keys import KeyRing, ensure_signing_key
 from auth.server import OAuthServer
+from auth.signature_keys import SignatureKeys
+from auth.signatures import RequestSignature
 from auth.tokens import Caller, TokenVerifier
 from contributions.problems import BadInput
 from database.migrate import missing
@@ -24,6 +26,7 @@ from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
 from gateway.endpoints.oauth import oauth_routes
 from gateway.endpoints.settlements import SettlementsEndpoint
+from gateway.endpoints.signing import MessageSigning
 from gateway.execution.documents import DocumentStore
 from gateway.execution.runner import Runner
 from gateway.logs import configure_logs
@@ -117,8 +120,10 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
     verifier = TokenVerifier(issuer=issuer, keys=keys, pool=pool, sandbox=settings.sandbox)
     oauth = OAuthServer(issuer=issuer, pool=pool, keys=keys, verifier=verifier, sandbox=settings.sandbox)
 
-    def make_context(caller: Caller, accept_language: str | None) -> Context:
-        call = Call(caller, pool, vault, settings.today(), settings.quote_ttl)
+    signing = MessageSigning(f"{issuer}/graphql", SignatureKeys(pool), keys)
+
+    def make_context(caller: Caller, accept_language: str | None, signature: RequestSignature | None) -> Context:
+        call = Call(caller, pool, vault, settings.today(), settings.quote_ttl, signature)
         return Context(call, messages.negotiate(accept_language), issuer)
 
     core = schema._schema
@@ -132,7 +137,8 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
     runner = Runner(core, word_exception, hide_suggestions=hide_suggestions)
     return [
         Route(
-            "/graphql", GraphQLEndpoint(documents, runner, verifier, make_context, Admission(settings.max_operations))
+            "/graphql",
+            GraphQLEndpoint(documents, runner, verifier, make_context, Admission(settings.max_operations), signing),
         ),
         *oauth_routes(oauth),
         *health_routes(pool, metrics.registry),

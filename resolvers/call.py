@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from auth.signatures import RequestSignature
 from auth.tokens import Caller
 from database.vault import Vault
 
@@ -18,6 +19,8 @@ class Call:
     vault: Vault
     business_date: datetime.date
     quote_ttl: datetime.timedelta
+    #: Verified, of the request that the call came with.
+    signature: RequestSignature | None = None
 
     def opaque_id(self, kind: str, row_id: int) -> str:
         """Return the id under which the caller's institution knows a row."""

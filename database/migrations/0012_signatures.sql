@@ -25,8 +25,7 @@ CREATE TABLE signature_requirements (
 -- later moved nothing and is not kept.
 CREATE TABLE payment_signatures (
     payment_id bigint NOT NULL REFERENCES payments (id),
-    event text NOT NULL
-    CHECK (event IN ('ACCEPTED', 'REVERSED', 'REFUND_REQUESTED', 'REFUND_REJECTED', 'REFUND_GRANTED')),
+    event text NOT NULL CHECK (event IN ('ACCEPTED', 'REVERSED', 'REFUND_REQUESTED', 'REFUND_DECIDED')),
     kept_at timestamptz NOT NULL DEFAULT now(),
     key_id bigint NOT NULL REFERENCES client_signing_keys (id),
     signature bytea NOT NULL,
