@@ -18,6 +18,8 @@ from auth.changes import Changes
 from auth.keys import KeyRing, ensure_signing_key
 from auth.published_keys import PublishedKeys
 from auth.server import OAuthServer
+from auth.signature_keys import SignatureKeys
+from auth.signatures import RequestSignature
 from auth.tokens import UNHEARD_SECONDS, Caller, TokenVerifier
 from contributions.problems import BadInput
 from database.migrate import missing
@@ -28,6 +30,7 @@ from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
 from gateway.endpoints.oauth import oauth_routes
 from gateway.endpoints.settlements import SettlementsEndpoint
+from gateway.endpoints.signing import MessageSigning
 from gateway.execution.documents import DocumentStore
 from gateway.execution.runner import Runner
 from gateway.logs import configure_logs
@@ -136,9 +139,11 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool, runn
         changes=await _changes(settings, verifier, running),
     )
 
-    def make_context(caller: Caller, accept_language: str | None) -> Context:
+    signing = MessageSigning(f"{issuer}/graphql", SignatureKeys(pool), keys)
+
+    def make_context(caller: Caller, accept_language: str | None, signature: RequestSignature | None) -> Context:
         own = InstitutionPool(pool, caller.institution_id, for_transactions=settings.statement_cache_size == 0)
-        call = Call(caller, own, vault, settings.today(), settings.quote_ttl, settings.sandbox)
+        call = Call(caller, own, vault, settings.today(), settings.quote_ttl, settings.sandbox, signature)
         return Context(call, messages.negotiate(accept_language), issuer)
 
     core = schema._schema
@@ -152,7 +157,8 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool, runn
     runner = Runner(core, word_exception, hide_suggestions=hide_suggestions)
     return [
         Route(
-            "/graphql", GraphQLEndpoint(documents, runner, verifier, make_context, Admission(settings.max_operations))
+            "/graphql",
+            GraphQLEndpoint(documents, runner, verifier, make_context, Admission(settings.max_operations), signing),
         ),
         *oauth_routes(oauth),
         *health_routes(pool, metrics.registry),

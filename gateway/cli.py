@@ -16,7 +16,7 @@ from auth import clients, institutions, methods, scopes
 from database.migrate import migrate, missing
 from database.pool import connect
 from database.vault import Vault
-from gateway import audit, load, sandbox
+from gateway import audit, load, sandbox, signatures
 from gateway.master_key import master_key_of
 from gateway.outbox.commands import postings_app, tax_ledger_command, work_command
 from gateway.settings import Settings, read_duration
@@ -57,6 +57,9 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(postings_app, name="postings")
 app.command("work")(work_command)
 app.command("tax-ledger")(tax_ledger_command)
+app.add_typer(signatures.app, name="payments")
+clients_app.command("signing-keys")(signatures.register_keys)
+institutions_app.command("require-signatures")(signatures.require)
 
 
 @app.callback()

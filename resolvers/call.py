@@ -3,6 +3,7 @@
 import datetime
 from dataclasses import dataclass
 
+from auth.signatures import RequestSignature
 from auth.tokens import Caller
 from database.pool import InstitutionPool
 from database.vault import Vault
@@ -20,6 +21,8 @@ class Call:
     quote_ttl: datetime.timedelta
     #: In the sandbox a callback may be on this machine.
     sandbox: bool = False
+    #: Verified, of the request that the call came with.
+    signature: RequestSignature | None = None
 
     def opaque_id(self, kind: str, row_id: int) -> str:
         """Return the id under which the caller's institution knows a row."""

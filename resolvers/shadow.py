@@ -4,6 +4,7 @@ import asyncpg
 
 from resolvers.reading import Reading
 from resolvers.retrying import retried
+from resolvers.signatures import keeping
 
 
 def shadow(table: str, key: str, written: str) -> str:
@@ -24,12 +25,12 @@ def shadow(table: str, key: str, written: str) -> str:
 async def move(reading: Reading, function: str, shadows: tuple[str, ...], columns: str) -> asyncpg.Record:
     """Run one function that moves money and read `columns` of its `outcome AS o`, in one statement.
 
-    A lost race is tried again: nothing was changed by it.
+    The signature that the call has is kept with what it moved. A lost race is tried again: nothing was changed by it.
     """
     sql = f"""
         WITH
         outcome AS MATERIALIZED (SELECT * FROM {function}),
-        {", ".join(shadows)}
+        {", ".join((*shadows, *keeping(reading)))}
         SELECT {columns} FROM outcome AS o
     """
     row = await retried(lambda: reading.call.pool.fetchrow(sql, *reading.parameters))

@@ -65,3 +65,11 @@ CREATE POLICY of_agency ON refunds USING (acts_for_agency_of(insurance));
 
 ALTER TABLE events ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON events USING (acts_for(institution_id));
+
+ALTER TABLE payment_signatures ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY of_payment ON payment_signatures USING (
+    EXISTS (
+        SELECT 1 FROM payments AS p
+        WHERE p.id = payment_signatures.payment_id
+    )
+);

@@ -16,11 +16,15 @@ log = structlog.get_logger()
 class Refused(Exception):
     """A request that is answered with an HTTP status before any work of its own has begun."""
 
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, headers: Mapping[str, str] | None = None, code: str | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.headers = headers or {}
+        #: For programs, where the status alone does not tell.
+        self.code = code
 
 
 async def caller_of(headers: Headers, verifier: TokenVerifier) -> Caller:

@@ -1,7 +1,7 @@
 """POST /graphql: GraphQL over HTTP, as a bare ASGI callable.
 
-Order of refusal: method, token, media types, body, JSON, load, document, scopes. Nothing of an operation has run when
-any of them refuses.
+Order of refusal: method, token, media types, body, its signature, JSON, load, document, scopes, no signature where one
+is due. Nothing of an operation has run when any of them refuses.
 """
 
 import asyncio
@@ -13,9 +13,11 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
+from auth.signatures import RequestSignature
 from auth.tokens import Caller, TokenVerifier
 from gateway.admission import RETRY_AFTER_SECONDS, Admission, Overloaded
 from gateway.endpoints.bearer import Refused, caller_of, require_scopes
+from gateway.endpoints.signing import Exchange, MessageSigning
 from gateway.execution.documents import DocumentStore, InvalidDocument
 from gateway.execution.runner import Answer, Runner, refused
 
@@ -35,8 +37,8 @@ _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 #: What an endpoint says of a body that it has not read to its end: the connection can't be used again.
 _LAST = {"connection": "close"}
 
-#: Makes what every field of an operation shares: of the caller and the Accept-Language header.
-MakeContext = Callable[[Caller, str | None], object]
+#: Makes what every field of an operation shares: of the caller, the Accept-Language header and the request's signature.
+MakeContext = Callable[[Caller, str | None, RequestSignature | None], object]
 
 
 class GraphQLEndpoint:
@@ -49,6 +51,7 @@ class GraphQLEndpoint:
         verifier: TokenVerifier,
         make_context: MakeContext,
         admission: Admission,
+        signing: MessageSigning,
         *,
         body_timeout_seconds: float = BODY_TIMEOUT_SECONDS,
     ) -> None:
@@ -57,6 +60,7 @@ class GraphQLEndpoint:
         self._verifier = verifier
         self._make_context = make_context
         self._admission = admission
+        self._signing = signing
         self._body_timeout_seconds = body_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,25 +72,29 @@ class GraphQLEndpoint:
             caller = await caller_of(headers, self._verifier)
             media_type = _media_type(headers)
             body = await _body(headers, receive, self._body_timeout_seconds)
+            exchange = await self._signing.open(scope, headers, caller, body)
             request = _request(body)
             async with self._admission.place():
-                answer = await self._answer(caller, headers, *request)
+                answer = await self._answer(caller, headers, exchange, *request)
         except Overloaded:
             content = {"errors": [{"message": "The gateway is busy, and nothing has run. Send the same again."}]}
             await _send(send, 503, JSON_TYPE, content, {"retry-after": str(RETRY_AFTER_SECONDS)})
             return
         except Refused as refusal:
-            content = {"errors": [{"message": refusal.message}]}
-            await _send(send, refusal.status, JSON_TYPE, content, refusal.headers)
+            error: dict[str, Any] = {"message": refusal.message}
+            if refusal.code is not None:
+                error["extensions"] = {"code": refusal.code}
+            await _send(send, refusal.status, JSON_TYPE, {"errors": [error]}, refusal.headers)
             return
         # A request that was understood is answered 200 in the older media type, whatever became of it.
         status = 200 if answer.ran or media_type == JSON_TYPE else 400
-        await _send(send, status, media_type, answer.body, {})
+        await _send(send, status, media_type, answer.body, {}, exchange)
 
     async def _answer(
         self,
         caller: Caller,
         headers: Headers,
+        exchange: Exchange,
         query: str,
         variables: Mapping[str, Any],
         operation_name: str | None,
@@ -96,7 +104,8 @@ class GraphQLEndpoint:
         except InvalidDocument as document:
             return refused(document)
         require_scopes(operation.needs, caller)
-        context = self._make_context(caller, headers.get("accept-language"))
+        await self._signing.admit(exchange, operation, caller)
+        context = self._make_context(caller, headers.get("accept-language"), exchange.signature)
         return await self._runner.run(operation, variables, context)
 
 
@@ -191,11 +200,19 @@ def _request(body: bytes) -> tuple[str, Mapping[str, Any], str | None]:
 
 
 async def _send(
-    send: Send, status: int, media_type: str, content: Mapping[str, Any], headers: Mapping[str, str]
+    send: Send,
+    status: int,
+    media_type: str,
+    content: Mapping[str, Any],
+    headers: Mapping[str, str],
+    exchange: Exchange | None = None,
 ) -> None:
     body = orjson.dumps(content)
+    content_type = f"{media_type}; charset=utf-8"
+    if exchange is not None:
+        headers = {**headers, **exchange.sign(status, content_type, body)}
     lines = [
-        (b"content-type", f"{media_type}; charset=utf-8".encode()),
+        (b"content-type", content_type.encode()),
         (b"content-length", str(len(body)).encode()),
         *((name.encode(), value.encode()) for name, value in headers.items()),
     ]

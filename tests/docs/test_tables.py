@@ -9,10 +9,10 @@ import pytest
 from babel.messages.pofile import read_po
 from pydantic_core import PydanticUndefined
 
-from auth import assertions, scopes, tokens
+from auth import assertions, scopes, signature_keys, signatures, tokens
 from contributions import addresses, names, problems
 from database.loading import assessing, reasons, records, report
-from gateway.endpoints import graphql, oauth
+from gateway.endpoints import graphql, oauth, signing
 from gateway.execution import limits
 from gateway.outbox import notifying
 from gateway.settings import Settings
@@ -64,7 +64,7 @@ def test_every_next_action_is_explained() -> None:
 def test_every_code_of_an_error_is_described() -> None:
     described = {code(row[0]) for row in rows("docs/problems.md", "extensions.code")}
     found: set[str] = set()
-    for module in ("app.py", "execution/runner.py", "execution/documents.py"):
+    for module in ("app.py", "execution/runner.py", "execution/documents.py", "endpoints/signing.py"):
         source = files("gateway").joinpath(*module.split("/")).read_text(encoding="utf-8")
         found |= set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
     assert described == found
@@ -127,6 +127,9 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
         ("characters of a name", names.MAX_LENGTH),
         ("characters of a callback's address", addresses.MAX_LENGTH),
         ("tries of a notification", notifying.MAX_TRIES),
+        ("bytes of a signed request's body", signing.MAX_SIGNED_BODY_BYTES),
+        ("seconds since a request was signed", signatures.MAX_AGE_SECONDS),
+        ("keys that a client signs with", signature_keys.MAX_KEYS),
         ("seconds of an access token", tokens.LIFETIME_SECONDS),
         ("seconds until a revoked client or token is refused everywhere, behind PgBouncer", tokens.UNHEARD_SECONDS),
         ("seconds of a client's assertion", assertions.LIFETIME_SECONDS_MAX),

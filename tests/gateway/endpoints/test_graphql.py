@@ -20,6 +20,7 @@ from gateway.endpoints.graphql import (
     RESPONSE_TYPE,
     GraphQLEndpoint,
 )
+from gateway.endpoints.signing import MessageSigning
 from gateway.execution.runner import Runner
 from tests.acceptance.gateway import Server
 from tests.gateway.execution.small_schema import SCHEMA, document_store
@@ -319,8 +320,9 @@ def http_of(verifier: Verifier, body_timeout_seconds: float = 30.0) -> httpx.Asy
         document_store(),
         runner,
         cast(TokenVerifier, verifier),
-        lambda _caller, _language: None,
+        lambda _caller, _language, _signature: None,
         Admission(max_operations=1),
+        cast(MessageSigning, None),
         body_timeout_seconds=body_timeout_seconds,
     )
     return httpx.AsyncClient(
