@@ -66,10 +66,12 @@ CREATE POLICY of_agency ON refunds USING (acts_for_agency_of(insurance));
 ALTER TABLE events ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON events USING (acts_for(institution_id));
 
+-- Whose client signed: the payment's bank, or the agency that decided about its refund.
 ALTER TABLE payment_signatures ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
-CREATE POLICY of_payment ON payment_signatures USING (
+CREATE POLICY own ON payment_signatures USING (
     EXISTS (
-        SELECT 1 FROM payments AS p
-        WHERE p.id = payment_signatures.payment_id
+        SELECT 1 FROM client_signing_keys AS k
+        INNER JOIN clients AS c ON k.client_id = c.id
+        WHERE k.id = payment_signatures.key_id AND acts_for(c.institution_id)
     )
 );

@@ -38,6 +38,9 @@ UNLOCKED = {
     "postings": "the worker's alone: no statement of a request reads it",
     "callbacks": "a client's own, found by the caller's client alone",
     "deliveries": "the worker's alone: no statement of a request reads it",
+    "client_signing_keys": "public keys, read before it is known whether the request stands",
+    "client_assertions": "ids of used assertions, written before it is known who calls",
+    "signature_requirements": "read before the operation runs",
     "event_sequences": "the worker's alone: a counter, and nobody's data",
 }
 
