@@ -15,6 +15,8 @@ from gateway.app import guarded_client
 from tests.auth.banks_keys import assertion, bank_key, key_set, proof
 from tests.auth.conftest import Clock, Start, is_refused
 
+PRIVATE = "10.0.0.1"
+
 pytestmark = pytest.mark.anyio
 
 URI = "https://keys.bank.example/jwks.json"
@@ -117,7 +119,7 @@ async def test_a_client_with_published_keys_gets_a_token(start: Start, banks: No
 
 @pytest.mark.parametrize(
     "uri",
-    ["http://keys.bank.example/", "https://127.0.0.1/", "https://10.0.0.1/", "https://[::1]/", "https://localhost/"],
+    ["http://keys.bank.example/", "https://127.0.0.1/", f"https://{PRIVATE}/", "https://[::1]/", "https://localhost/"],
 )
 async def test_an_address_of_our_own_networks_is_not_registered(uri: str) -> None:
     with pytest.raises(FieldError, match=r"^jwks-uri: "):
