@@ -51,7 +51,11 @@ READABLE = {
 ZHAO = 'payer(residentId: "369999198811240073", name: "赵强")'
 REACHED = {"Query": "query %s { %s }", "Mutation": "mutation %s { %s }", "Payer": "query %s { " + ZHAO + " { %s } }"}
 REACHED["SettlementDay"] = 'query %s { settlementDay(date: "2020-11-16") { %s } }'
-AGENCY_ONLY = {"assessBills", "withdrawBill"}
+CLIENTS = {
+    "assessBills": "social-insurance-agency",
+    "withdrawBill": "social-insurance-agency",
+    "decideRefund": "social-insurance-refunds",
+}
 
 Path = tuple[str | int, ...]
 
@@ -208,7 +212,7 @@ def repeats(told: str, secret: str) -> bool:
 
 
 def client_for(server: Server, position: Position) -> Client:
-    return server.client("social-insurance-agency" if position.field in AGENCY_ONLY else "abc-counter")
+    return server.client(CLIENTS.get(position.field, "abc-counter"))
 
 
 def send(client: Client, body: dict[str, Any]) -> httpx.Response:
