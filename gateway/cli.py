@@ -14,7 +14,7 @@ from auth import clients, institutions, scopes
 from database.migrate import migrate, missing
 from database.pool import connect
 from database.vault import Vault
-from gateway import audit, load, sandbox
+from gateway import audit, keys, load, sandbox
 from gateway.master_key import master_key_of
 from gateway.settings import Settings
 from gateway.work import (
@@ -51,6 +51,7 @@ app.add_typer(load.app, name="load")
 app.add_typer(institutions_app, name="institutions")
 app.add_typer(clients_app, name="clients")
 app.add_typer(audit.app, name="audit")
+app.add_typer(keys.app, name="keys")
 
 
 @app.callback()

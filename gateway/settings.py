@@ -118,12 +118,12 @@ class Settings(BaseSettings):
         return self.sandbox if self.introspection is None else self.introspection
 
 
-def read_master_key(text: str) -> bytes:
-    """Return the 32 bytes of a master key in base64. Raises ValueError that doesn't repeat it."""
+def read_master_key(text: str, name: str = "GATEWAY_MASTER_KEY") -> bytes:
+    """Return the 32 bytes of a master key in base64. Raises ValueError that names it and doesn't repeat it."""
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except ValueError as error:  # binascii.Error is one, and so is what a character beyond ASCII raises
-        raise ValueError("GATEWAY_MASTER_KEY is not base64") from error
+        raise ValueError(f"{name} is not base64") from error
     if len(key) != 32:
-        raise ValueError("GATEWAY_MASTER_KEY must be 32 bytes in base64")
+        raise ValueError(f"{name} must be 32 bytes in base64")
     return key
