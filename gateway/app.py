@@ -26,7 +26,9 @@ from gateway.endpoints.oauth import oauth_routes
 from gateway.endpoints.settlements import SettlementsEndpoint
 from gateway.execution.documents import DocumentStore
 from gateway.execution.runner import Runner
+from gateway.learning import learning
 from gateway.logs import configure_logs
+from gateway.lookups import watched_lookups
 from gateway.master_key import master_key_of
 from gateway.metrics import Metrics, MetricsMiddleware
 from gateway.settings import Settings
@@ -63,11 +65,13 @@ async def _lifespan(app: Starlette, settings: Settings) -> AsyncIterator[None]:
     assert settings.public_url is not None
     pool = await _pool(settings)
     try:
-        app.router.routes.extend(await _routes(app.state.metrics, settings, pool))
+        vault = await _vault(settings, pool)
+        app.router.routes.extend(await _routes(app.state.metrics, settings, pool, vault))
         # What is there now stays for good: the collector need never look at it again.
         gc.collect()
         gc.freeze()
-        yield
+        async with learning(vault, pool):
+            yield
     finally:
         try:
             async with asyncio.timeout(DRAIN_TIMEOUT_SECONDS):
@@ -102,13 +106,17 @@ START_PAUSE_SECONDS = 0.25
 DRAIN_TIMEOUT_SECONDS = 15.0
 
 
-async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> list[Route]:
+async def _vault(settings: Settings, pool: asyncpg.Pool) -> Vault:
     async with pool.acquire() as connection:
         behind = await missing(connection)
         if behind:
             raise NotReady(f"The database lacks the migrations {', '.join(behind)}. Run: gateway migrate")
         vault = await Vault.open(connection, master_key_of(settings))
         await ensure_signing_key(connection, vault)
+    return vault
+
+
+async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool, vault: Vault) -> list[Route]:
     keys = KeyRing(pool, vault)
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
@@ -117,8 +125,10 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
     verifier = TokenVerifier(issuer=issuer, keys=keys, pool=pool, sandbox=settings.sandbox)
     oauth = OAuthServer(issuer=issuer, pool=pool, keys=keys, verifier=verifier, sandbox=settings.sandbox)
 
+    lookups = watched_lookups(settings, metrics)
+
     def make_context(caller: Caller, accept_language: str | None) -> Context:
-        call = Call(caller, pool, vault, settings.today(), settings.quote_ttl)
+        call = Call(caller, pool, vault, settings.today(), settings.quote_ttl, lookups)
         return Context(call, messages.negotiate(accept_language), issuer)
 
     core = schema._schema

@@ -14,7 +14,7 @@ from auth import clients, institutions, scopes
 from database.migrate import migrate, missing
 from database.pool import connect
 from database.vault import Vault
-from gateway import audit, keys, load, sandbox
+from gateway import audit, keys, load, lookups, sandbox
 from gateway.master_key import master_key_of
 from gateway.settings import Settings
 from gateway.work import (
@@ -52,6 +52,7 @@ app.add_typer(institutions_app, name="institutions")
 app.add_typer(clients_app, name="clients")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
+app.add_typer(lookups.app, name="lookups")
 
 
 @app.callback()

@@ -88,6 +88,46 @@ class Settings(BaseSettings):
         description="Operations under way in one worker; four times as many wait, and others are answered 503.",
     )
 
+    # How many, and why: resolvers/lookups.py.
+    lookup_failures_per_number: int = Field(
+        default=10,
+        ge=1,
+        le=1000,
+        description="How often one client may look for one identity number in vain before it is locked out of it.",
+    )
+    lookup_failures_everywhere: int = Field(
+        default=50,
+        ge=1,
+        le=10_000,
+        description="How often all clients may look for one identity number in vain; from then on each is locked out "
+        "of it as it fails.",
+    )
+    lookup_failures_per_client: int = Field(
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        description="How often a client may look for people in vain, over all numbers, before it finds nobody.",
+    )
+    lookup_window: Duration = Field(
+        default=datetime.timedelta(hours=1),
+        gt=datetime.timedelta(0),
+        le=datetime.timedelta(days=1),
+        description="After which vain look-ups are forgotten.",
+    )
+    lookup_lock: Duration = Field(
+        default=datetime.timedelta(minutes=15),
+        gt=datetime.timedelta(0),
+        le=datetime.timedelta(days=1),
+        description="How long such a lock lasts.",
+    )
+    lookup_delay: Duration = Field(
+        default=datetime.timedelta(seconds=1),
+        ge=datetime.timedelta(0),
+        le=datetime.timedelta(seconds=10),
+        description="The longest that the answer to a vain look-up is held back; it grows from half of what is "
+        "allowed on.",
+    )
+
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:

@@ -1,12 +1,13 @@
 """What a resolver is given besides its arguments."""
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import asyncpg
 
 from auth.tokens import Caller
 from database.vault import Vault
+from resolvers.lookups import Lookups
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Call:
     vault: Vault
     business_date: datetime.date
     quote_ttl: datetime.timedelta
+    lookups: Lookups = field(default_factory=Lookups)
 
     def opaque_id(self, kind: str, row_id: int) -> str:
         """Return the id under which the caller's institution knows a row."""
