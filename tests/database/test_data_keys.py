@@ -13,6 +13,7 @@ from database.pool import connect
 from database.vault import UnknownDataKey, Vault, WrongMasterKey
 from tests.acceptance.people import SANDBOX
 from tests.databases import fresh_database
+from tests.docs.pages import ROOT, fenced
 
 pytestmark = pytest.mark.anyio
 
@@ -193,6 +194,21 @@ async def test_another_master_key_wraps_all_keys_at_once_and_running_processes_g
     assert await identities(connection, running) == EVERYBODY
     actions = await connection.fetch("SELECT action FROM audit_entries WHERE action = 'DATA_KEY_REWRAPPED'")
     assert len(actions) == 3
+
+
+async def test_a_person_erased_as_the_page_says_stays_so_and_stands_in_no_key_s_way(
+    connection: asyncpg.Connection, vault_key: bytes
+) -> None:
+    (statement,) = [block for block in fenced(ROOT / "docs" / "privacy.md", "sql") if "UPDATE payers" in block]
+    vault = await Vault.open(connection, vault_key)
+    index = vault.resident_id_index(SANDBOX[0].resident_id)
+    payer_id = await connection.fetchval("SELECT id FROM payers WHERE resident_id_index = $1", index)
+    await connection.execute(statement.replace("…", str(payer_id)))
+    assert await connection.fetchval("SELECT count(*) FROM payers WHERE resident_id_index = $1", index) == 0
+    await rotated(connection, vault_key)
+    await data_keys.reencrypt(connection, await Vault.open(connection, vault_key))
+    assert len(await data_keys.prune(connection)) == 1
+    assert await connection.fetchval("SELECT sealed_identity FROM payers WHERE id = $1", payer_id) == b""
 
 
 async def test_nothing_is_rotated_with_a_wrong_master_key(connection: asyncpg.Connection, vault_key: bytes) -> None:
