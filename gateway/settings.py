@@ -90,13 +90,13 @@ class Settings(BaseSettings):
 
     # How many, and why: resolvers/lookups.py.
     lookup_failures_per_number: int = Field(
-        default=10,
+        default=20,
         ge=1,
         le=1000,
         description="How often one client may look for one identity number in vain before it is locked out of it.",
     )
     lookup_failures_everywhere: int = Field(
-        default=50,
+        default=100,
         ge=1,
         le=10_000,
         description="How often all clients may look for one identity number in vain; from then on each is locked out "

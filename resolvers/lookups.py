@@ -32,8 +32,8 @@ class Limits:
     it out. By `client`, how many a client may in all: many people stand behind one, and some always mistype.
     """
 
-    number: int = 10
-    everywhere: int = 50
+    number: int = 20
+    everywhere: int = 100
     client: int = 1000
     window: timedelta = timedelta(hours=1)
     lock: timedelta = timedelta(minutes=15)
