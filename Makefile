@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos bench-settlement serve lint format schema lock clean
+.PHONY: help demo test chaos bench-lookups bench-settlement serve lint format schema lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -59,3 +59,6 @@ clean: ## Remove the virtual environment, caches and the embedded database's dat
 
 bench-settlement: .venv/dev.stamp ## Reconcile a day of a million rows over HTTP: every planted difference, seconds, memory
 	$(BIN)/python -m benchmarks.settlement
+
+bench-lookups: .venv/dev.stamp ## Look-ups in vain: the medians of unknown, misnamed and locked out
+	$(BIN)/python -m benchmarks.lookups

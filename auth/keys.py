@@ -90,7 +90,9 @@ async def load_signing_keys(connection: asyncpg.Connection, vault: Vault) -> Sig
     published = KeySet([ECKey.import_key(orjson.loads(row["public_jwk"])) for row in rows])
     for row in rows:
         if row["is_current"]:
-            private_jwk = vault.unseal(row["sealed_private_key"], row["data_key_id"], row["id"].encode())
+            private_jwk = await vault.unsealed(
+                connection, row["sealed_private_key"], row["data_key_id"], row["id"].encode()
+            )
             return SigningKeys(published, ECKey.import_key(orjson.loads(private_jwk)))
     raise LookupError("no signing key is current; ensure_signing_key makes one")
 

@@ -6,6 +6,7 @@ The keys are rows of `data_keys`, wrapped (RFC 3394) by the master key, which is
 import base64
 import hmac
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 MASTER_KEY_BYTES = 32
 # AES-256-GCM, HMAC-SHA256, and AES-256-SIV, whose key is two.
-_KEY_BYTES = {"IDENTITY": 32, "LOOKUP": 32, "OPAQUE_ID": 64}
+DATA_KEY_BYTES = {"IDENTITY": 32, "LOOKUP": 32, "OPAQUE_ID": 64}
 # SP 800-38D: 96 random bits are safe for 2^32 messages under one key, more than there are people.
 _NONCE_BYTES = 12
 _INDEX_BYTES = 16
@@ -33,16 +34,29 @@ class WrongMasterKey(Exception):
     """The master key is not the one that this database's keys are wrapped with."""
 
 
+class UnknownDataKey(LookupError):
+    """The data key is newer than what this vault has learned of, or there is none of that id."""
+
+
 class Vault:
     """The keys of one database, unwrapped, with their ciphers. Made by `open`, once for a process."""
 
-    __slots__ = ("_identity", "_identity_key_id", "_lookup_key", "_opaque")
+    __slots__ = ("_identity", "_identity_key_id", "_lookup_key", "_master_key", "_opaque")
 
-    def __init__(self, identity: dict[int, bytes], identity_key_id: int, lookup: bytes, opaque_id: bytes) -> None:
+    def __init__(
+        self,
+        identity: dict[int, bytes],
+        identity_key_id: int,
+        lookup: bytes,
+        opaque_id: bytes,
+        *,
+        master_key: bytes | None = None,
+    ) -> None:
         self._identity = {key_id: AESGCM(key) for key_id, key in identity.items()}
         self._identity_key_id = identity_key_id
         self._lookup_key = lookup
         self._opaque = AESSIV(opaque_id)
+        self._master_key = master_key
 
     @classmethod
     async def open(cls, connection: asyncpg.Connection, master_key: bytes) -> Self:
@@ -54,7 +68,7 @@ class Vault:
             raise ValueError(f"a master key has {MASTER_KEY_BYTES} bytes, not {len(master_key)}")
         rows = await _unwrapped(connection, master_key)
         current = {row.purpose: row for row in rows if not row.retired}
-        absent = [purpose for purpose in _KEY_BYTES if purpose not in current]
+        absent = [purpose for purpose in DATA_KEY_BYTES if purpose not in current]
         if absent:
             # One statement, in one order: of two processes, one makes them all and the other waits at the first.
             # Keys that are wrapped by different master keys never stand side by side.
@@ -67,7 +81,7 @@ class Vault:
                 ON CONFLICT (purpose) WHERE retired_at IS NULL DO NOTHING
                 """,
                 absent,
-                [aes_key_wrap(master_key, os.urandom(_KEY_BYTES[purpose])) for purpose in absent],
+                [aes_key_wrap(master_key, os.urandom(DATA_KEY_BYTES[purpose])) for purpose in absent],
             )
             rows = await _unwrapped(connection, master_key)
             current = {row.purpose: row for row in rows if not row.retired}
@@ -76,7 +90,31 @@ class Vault:
             current["IDENTITY"].id,
             current["LOOKUP"].key,
             current["OPAQUE_ID"].key,
+            master_key=master_key,
         )
+
+    async def learn(self, connection: asyncpg.Connection | asyncpg.Pool) -> None:
+        """Learn of data keys that were made since, and seal with the current one from here on.
+
+        What is known is not unwrapped again: a vault outlives a change of the master key, until there is a new
+        data key. Raises WrongMasterKey then.
+        """
+        assert self._master_key is not None, "a vault that was opened has its master key"
+        rows = await connection.fetch(
+            """
+            SELECT
+                k.id, k.purpose, k.retired_at IS NOT NULL AS retired,
+                CASE WHEN k.id <> ALL($1::integer []) THEN k.wrapped_key END AS wrapped_key
+            FROM data_keys AS k
+            WHERE k.purpose = 'IDENTITY'
+            ORDER BY k.id
+            """,
+            list(self._identity),
+        )
+        new = _unwrap([row for row in rows if row["wrapped_key"] is not None], self._master_key)
+        self._identity |= {row.id: AESGCM(row.key) for row in new}
+        # None is current while somebody replaces it by hand; then the one before it goes on.
+        self._identity_key_id = next((row["id"] for row in rows if not row["retired"]), self._identity_key_id)
 
     def resident_id_index(self, resident_id: str) -> bytes:
         """16 bytes by which a person's row is found, and which tell nothing without the key."""
@@ -91,7 +129,10 @@ class Vault:
 
     @property
     def identity_key_id(self) -> int:
-        """The data key of what `seal` seals; keep it beside the sealed bytes."""
+        """The data key of what `seal` seals; keep it beside the sealed bytes.
+
+        It changes when the vault learns of a new one: take both with no `await` between.
+        """
         return self._identity_key_id
 
     def seal(self, plaintext: bytes, context: bytes) -> bytes:
@@ -102,15 +143,23 @@ class Vault:
     def unseal(self, sealed: bytes, data_key_id: int, context: bytes) -> bytes:
         """What was sealed, by the current key or a retired one.
 
-        Raises cryptography's InvalidTag when the bytes, their key or their context are others, and LookupError
-        for a key that is newer than this vault: open it anew.
+        Raises cryptography's InvalidTag when the bytes, their key or their context are others, and UnknownDataKey
+        for a key that is newer than this vault: let it `learn`, or call `unsealed`.
         """
         cipher = self._identity.get(data_key_id)
         if cipher is None:
-            raise LookupError(f"data key {data_key_id} is not in this vault")
+            raise UnknownDataKey(f"data key {data_key_id} is not in this vault")
         if len(sealed) < _NONCE_BYTES:
             raise InvalidTag
         return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
+
+    async def unsealed(
+        self, connection: asyncpg.Connection | asyncpg.Pool, sealed: bytes, data_key_id: int, context: bytes
+    ) -> bytes:
+        """As `unseal`, but for a key that is not known yet learn first. Raises as both."""
+        if data_key_id not in self._identity:
+            await self.learn(connection)
+        return self.unseal(sealed, data_key_id, context)
 
     def opaque_id(self, kind: str, row_id: int, institution_id: int) -> str:
         """The id of a row as one institution sees it: URL-safe base64, the same each time.
@@ -155,6 +204,10 @@ async def _unwrapped(connection: asyncpg.Connection, master_key: bytes) -> list[
     rows = await connection.fetch(
         "SELECT id, purpose, wrapped_key, retired_at IS NOT NULL AS retired FROM data_keys ORDER BY id"
     )
+    return _unwrap(rows, master_key)
+
+
+def _unwrap(rows: Sequence[asyncpg.Record], master_key: bytes) -> list[_DataKey]:
     try:
         return [
             _DataKey(row["id"], row["purpose"], row["retired"], aes_key_unwrap(master_key, row["wrapped_key"]))

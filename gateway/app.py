@@ -33,7 +33,9 @@ from gateway.endpoints.settlements import SettlementsEndpoint
 from gateway.endpoints.signing import MessageSigning
 from gateway.execution.documents import DocumentStore
 from gateway.execution.runner import Runner
+from gateway.learning import learning
 from gateway.logs import configure_logs
+from gateway.lookups import watched_lookups
 from gateway.master_key import master_key_of
 from gateway.metrics import Metrics, MetricsMiddleware
 from gateway.outbox.guard import transport_of
@@ -72,10 +74,12 @@ async def _lifespan(app: Starlette, settings: Settings) -> AsyncIterator[None]:
     pool = await _pool(settings)
     try:
         async with AsyncExitStack() as running:
-            app.router.routes.extend(await _routes(app.state.metrics, settings, pool, running))
+            vault = await _vault(settings, pool)
+            app.router.routes.extend(await _routes(app.state.metrics, settings, pool, vault, running))
             # What is there now stays for good: the collector need never look at it again.
             gc.collect()
             gc.freeze()
+            await running.enter_async_context(learning(vault, pool))
             yield
     finally:
         try:
@@ -111,13 +115,19 @@ START_PAUSE_SECONDS = 0.25
 DRAIN_TIMEOUT_SECONDS = 15.0
 
 
-async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool, running: AsyncExitStack) -> list[Route]:
+async def _vault(settings: Settings, pool: asyncpg.Pool) -> Vault:
     async with pool.acquire() as connection:
         behind = await missing(connection)
         if behind:
             raise NotReady(f"The database lacks the migrations {', '.join(behind)}. Run: gateway migrate")
         vault = await Vault.open(connection, master_key_of(settings))
         await ensure_signing_key(connection, vault)
+    return vault
+
+
+async def _routes(
+    metrics: Metrics, settings: Settings, pool: asyncpg.Pool, vault: Vault, running: AsyncExitStack
+) -> list[Route]:
     keys = KeyRing(pool, vault)
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
@@ -139,11 +149,12 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool, runn
         changes=await _changes(settings, verifier, running),
     )
 
+    lookups = watched_lookups(settings, metrics)
     signing = MessageSigning(f"{issuer}/graphql", SignatureKeys(pool), keys)
 
     def make_context(caller: Caller, accept_language: str | None, signature: RequestSignature | None) -> Context:
         own = InstitutionPool(pool, caller.institution_id, for_transactions=settings.statement_cache_size == 0)
-        call = Call(caller, own, vault, settings.today(), settings.quote_ttl, settings.sandbox, signature)
+        call = Call(caller, own, vault, settings.today(), settings.quote_ttl, settings.sandbox, signature, lookups)
         return Context(call, messages.negotiate(accept_language), issuer)
 
     core = schema._schema

@@ -16,7 +16,7 @@ from auth import clients, institutions, methods, scopes
 from database.migrate import migrate, missing
 from database.pool import connect
 from database.vault import Vault
-from gateway import audit, load, sandbox, signatures
+from gateway import audit, keys, load, lookups, sandbox, signatures
 from gateway.master_key import master_key_of
 from gateway.outbox.commands import postings_app, tax_ledger_command, work_command
 from gateway.settings import Settings, read_duration
@@ -60,6 +60,8 @@ app.command("tax-ledger")(tax_ledger_command)
 app.add_typer(signatures.app, name="payments")
 clients_app.command("signing-keys")(signatures.register_keys)
 institutions_app.command("require-signatures")(signatures.require)
+app.add_typer(keys.app, name="keys")
+app.add_typer(lookups.app, name="lookups")
 
 
 @app.callback()

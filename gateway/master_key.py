@@ -3,6 +3,7 @@
 import base64
 import os
 import secrets
+from pathlib import Path
 
 from gateway.settings import Settings, read_master_key
 
@@ -23,12 +24,7 @@ def master_key_of(settings: Settings) -> bytes:
     except FileNotFoundError:
         pass
     # Written aside and linked: of several processes that start at once, one file wins, and it is never half.
-    fresh = path.with_name(f"{FILE_NAME}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(base64.b64encode(secrets.token_bytes(32)).decode() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    fresh = _written_aside(path, secrets.token_bytes(32))
     try:
         path.hardlink_to(fresh)
     except FileExistsError:
@@ -36,3 +32,22 @@ def master_key_of(settings: Settings) -> bytes:
     finally:
         fresh.unlink()
     return read_master_key(path.read_text(encoding="ascii"))
+
+
+def replace_master_key_file(settings: Settings, key: bytes) -> Path | None:
+    """Put the key into the data directory's file, and return its path; None where the setting says the key."""
+    if settings.master_key is not None:
+        return None
+    path = settings.data_dir / FILE_NAME
+    _written_aside(path, key).replace(path)
+    return path
+
+
+def _written_aside(path: Path, key: bytes) -> Path:
+    fresh = path.with_name(f"{FILE_NAME}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(base64.b64encode(key).decode() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return fresh

@@ -41,6 +41,17 @@ class Metrics:
         if own is not self.registry:
             MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
         self.requests = Counter("gateway_http_requests_total", "Requests answered.", ["path", "status"], registry=own)
+        self.lookup_failures = Counter(
+            "gateway_lookup_failures_total", "Look-ups of people that found nobody.", registry=own
+        )
+        self.lookups_locked = Counter(
+            "gateway_lookups_locked_total",
+            "Locks of a client's look-ups, of one number or of all.",
+            ["of"],
+            registry=own,
+        )
+        for locked in ("NUMBER", "CLIENT"):
+            self.lookups_locked.labels(locked)
         self.seconds = Histogram(
             "gateway_http_request_seconds",
             "Time from a request's head to its answer.",

@@ -134,6 +134,46 @@ class Settings(BaseSettings):
         description="The header in which they do: URL-encoded PEM, or base64 of DER between colons (RFC 9440).",
     )
 
+    # How many, and why: resolvers/lookups.py.
+    lookup_failures_per_number: int = Field(
+        default=20,
+        ge=1,
+        le=1000,
+        description="How often one client may look for one identity number in vain before it is locked out of it.",
+    )
+    lookup_failures_everywhere: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="How often all clients may look for one identity number in vain; from then on each is locked out "
+        "of it as it fails.",
+    )
+    lookup_failures_per_client: int = Field(
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        description="How often a client may look for people in vain, over all numbers, before it finds nobody.",
+    )
+    lookup_window: Duration = Field(
+        default=datetime.timedelta(hours=1),
+        gt=datetime.timedelta(0),
+        le=datetime.timedelta(days=1),
+        description="After which vain look-ups are forgotten.",
+    )
+    lookup_lock: Duration = Field(
+        default=datetime.timedelta(minutes=15),
+        gt=datetime.timedelta(0),
+        le=datetime.timedelta(days=1),
+        description="How long such a lock lasts.",
+    )
+    lookup_delay: Duration = Field(
+        default=datetime.timedelta(seconds=1),
+        ge=datetime.timedelta(0),
+        le=datetime.timedelta(seconds=10),
+        description="The longest that the answer to a vain look-up is held back; it grows from half of what is "
+        "allowed on.",
+    )
+
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
@@ -210,12 +250,12 @@ def _is_address(url: str, *, plain: bool) -> bool:
     return parts.scheme == "https" or (plain and parts.scheme == "http" and host in _LOOPBACK)
 
 
-def read_master_key(text: str) -> bytes:
-    """Return the 32 bytes of a master key in base64. Raises ValueError that doesn't repeat it."""
+def read_master_key(text: str, name: str = "GATEWAY_MASTER_KEY") -> bytes:
+    """Return the 32 bytes of a master key in base64. Raises ValueError that names it and doesn't repeat it."""
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except ValueError as error:  # binascii.Error is one, and so is what a character beyond ASCII raises
-        raise ValueError("GATEWAY_MASTER_KEY is not base64") from error
+        raise ValueError(f"{name} is not base64") from error
     if len(key) != 32:
-        raise ValueError("GATEWAY_MASTER_KEY must be 32 bytes in base64")
+        raise ValueError(f"{name} must be 32 bytes in base64")
     return key

@@ -1,12 +1,13 @@
 """What a resolver is given besides its arguments."""
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from auth.signatures import RequestSignature
 from auth.tokens import Caller
 from database.pool import InstitutionPool
 from database.vault import Vault
+from resolvers.lookups import Lookups
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Call:
     sandbox: bool = False
     #: Verified, of the request that the call came with.
     signature: RequestSignature | None = None
+    lookups: Lookups = field(default_factory=Lookups)
 
     def opaque_id(self, kind: str, row_id: int) -> str:
         """Return the id under which the caller's institution knows a row."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from contributions import names
 from contributions.problems import BadInput
-from resolvers import bills, periods, receipts
+from resolvers import bills, lookups, periods, receipts
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
 from resolvers.reading import Column, Reading, Row, Shape, shape_of, with_answers
@@ -47,18 +47,32 @@ _ANSWERS: dict[str, Callable[[Reading, str, Ask], Column]] = {
 
 
 async def payer(call: Call, resident_id: str, name: str, asked: Asked) -> Payer | None:
-    """Return the person of this identity number and name, None when either is not right.
+    """Return the person of this identity number and name, None when either is not right or there is a lock.
 
-    The institution has then named the person: it may see the person's bills. Raises BadInput for a name that
-    can't be one.
+    The three take the same statements and the same work: PostgreSQL looks for the name's index, which is made of
+    number and name together, and then counts the failure. The institution that finds the person has named it: it may
+    see the person's bills. Raises BadInput for a name that can't be one.
     """
     try:
         name = names.normalise(name)
     except ValueError as error:
         raise BadInput("name", str(error).removeprefix("name: ")) from error
+    client_id = call.caller.client_id
+    number_index = call.vault.resident_id_index(resident_id)
+    name_index = call.vault.name_index(resident_id, name)
+    async with call.lookups.turn(client_id, number_index, name_index):
+        found = await _find(call, number_index, name_index, asked)
+        delay = 0.0 if found is not None else await call.lookups.failed(call.pool, client_id, number_index)
+    await call.lookups.hold_back(delay)
+    return found
+
+
+async def _find(call: Call, number_index: bytes, name_index: bytes, asked: Asked) -> Payer | None:
     reading = Reading(call)
     found = payer_shape(reading, "p", asked)
     institution_id = reading.bind(call.caller.institution_id, "integer")
+    client_id = reading.bind(call.caller.client_id, "text")
+    number = reading.bind(number_index, "bytea")
     row = await reading.fetch_row(
         f"""
         SELECT
@@ -66,16 +80,28 @@ async def payer(call: Call, resident_id: str, name: str, asked: Asked) -> Payer 
             EXISTS (
                 SELECT 1 FROM named_payers AS n
                 WHERE n.payer_id = p.id AND n.institution_id = {institution_id}
+            ),
+            EXISTS (
+                SELECT 1 FROM lookup_failures AS f
+                WHERE f.client_id = {client_id} AND f.resident_id_index = {number}
             )
         FROM payers AS p
         WHERE
-            p.resident_id_index = {reading.bind(call.vault.resident_id_index(resident_id), "bytea")}
-            AND p.name_index = {reading.bind(call.vault.name_index(resident_id, name), "bytea")}
+            p.name_index = {reading.bind(name_index, "bytea")}
+            AND NOT EXISTS (
+                SELECT 1 FROM lookup_failures AS f
+                WHERE
+                    f.client_id = {client_id} AND f.resident_id_index IN ({number}, ''::bytea)
+                    AND f.locked_until > now()
+            )
         """
     )
     if row is None:
         return None
-    if not row[-1]:
+    *columns, named, failed_before = row
+    if failed_before:
+        await lookups.forget(call.pool, call.caller.client_id, number_index)
+    if not named:
         # Only the first time that an institution names a person: later on the read is one statement.
         await call.pool.execute(
             """
@@ -85,4 +111,4 @@ async def payer(call: Call, resident_id: str, name: str, asked: Asked) -> Payer 
             call.caller.institution_id,
             row[0],
         )
-    return found.read(row[:-1])
+    return found.read(columns)

@@ -24,6 +24,7 @@ CREATE TABLE signature_requirements (
 -- The client's own signature of what became of a payment, written in the transaction that it caused. What repeated it
 -- later moved nothing and is not kept.
 CREATE TABLE payment_signatures (
+    id bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     payment_id bigint NOT NULL REFERENCES payments (id),
     event text NOT NULL CHECK (event IN ('ACCEPTED', 'REVERSED', 'REFUND_REQUESTED', 'REFUND_DECIDED')),
     kept_at timestamptz NOT NULL DEFAULT now(),

@@ -127,7 +127,7 @@ class Notifier:
             return retry_delay(receiver.failures_in_a_row + 1)
         receiver.under_way += 1
         try:
-            secret = self._secret_of(row)
+            secret = await self._secret_of(row)
             await send_signed(self._client, row["url"], str(row["message_id"]), secret, message_of(row, self._vault))
         except NotAcknowledged as failure:
             receiver.failures_in_a_row += 1
@@ -146,13 +146,13 @@ class Notifier:
         )
         return None
 
-    def _secret_of(self, row: asyncpg.Record) -> str:
+    async def _secret_of(self, row: asyncpg.Record) -> str:
+        context = secret_context(row["client_id"])
         try:
-            return self._vault.unseal(
-                row["sealed_secret"], row["data_key_id"], secret_context(row["client_id"])
-            ).decode()
+            secret = await self._vault.unsealed(self._pool, row["sealed_secret"], row["data_key_id"], context)
+            return secret.decode()
         except (InvalidTag, LookupError):
-            # Spoiled, or sealed by a key that is newer than this process.
+            # Spoiled, or its key is gone.
             raise NotAcknowledged("the secret can't be unsealed") from None
 
     async def _try_again(self, delivery_id: int, reason: str, *, max_tries: int = MAX_TRIES) -> timedelta | None:

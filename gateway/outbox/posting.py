@@ -143,9 +143,9 @@ class TaxLedger:
         if row["before_attempts"] is not None:
             return retry_delay(row["before_attempts"] + 1, longest=LONGEST_WAIT)
         try:
-            body = message(row, self._vault)
+            body = await self._message(row)
         except (InvalidTag, LookupError):
-            # Spoiled, or sealed by a key that is newer than this process.
+            # Spoiled, or its key is gone.
             return await self._not_acknowledged(posting_id, "the payer can't be unsealed", final=False)
         try:
             await send_signed(self._client, self._url, str(row["idempotency_key"]), self._secret, body)
@@ -153,6 +153,11 @@ class TaxLedger:
             return await self._not_acknowledged(posting_id, error.reason, final=error.status in FINAL_STATUSES)
         await self._pool.execute("SELECT acknowledge_posting($1)", posting_id)
         return None
+
+    async def _message(self, row: asyncpg.Record) -> bytes:
+        """Return the message of a posting. It names the payer: it is made when it is sent, and kept nowhere."""
+        sealed = (row["sealed_identity"], row["data_key_id"], row["resident_id_index"])
+        return message(row, (await self._vault.unsealed(self._pool, *sealed)).decode())
 
     async def _not_acknowledged(self, posting_id: int, reason: str, *, final: bool) -> timedelta | None:
         counted = await self._pool.fetchrow(_NOT_ACKNOWLEDGED, posting_id, reason, final, MAX_TRIES)
@@ -174,9 +179,8 @@ class TaxLedger:
             log.warning("%d postings had no job", count)
 
 
-def message(row: asyncpg.Record, vault: Vault) -> bytes:
-    """Return the message in JSON. It names the payer: it is made when it is sent, and kept nowhere."""
-    identity = vault.unseal(row["sealed_identity"], row["data_key_id"], row["resident_id_index"]).decode()
+def message(row: asyncpg.Record, identity: str) -> bytes:
+    """Return the message in JSON. `identity` is the payer's number followed by the name."""
     facts = {
         "idempotencyKey": str(row["idempotency_key"]),
         "kind": row["kind"],

@@ -41,6 +41,7 @@ UNLOCKED = {
     "client_signing_keys": "public keys, read before it is known whether the request stands",
     "client_assertions": "ids of used assertions, written before it is known who calls",
     "signature_requirements": "read before the operation runs",
+    "lookup_failures": "counted for each client, whoever asks",
     "event_sequences": "the worker's alone: a counter, and nobody's data",
 }
 

@@ -64,7 +64,7 @@ def test_strange_methods_make_no_label(server: Server) -> None:
         server.http.request(method, "/healthz")
     for family in text_string_to_metric_families(server.http.get("/metrics").text):
         for sample in family.samples:
-            assert set(sample.labels) <= {"path", "status", "le", "state"}
+            assert set(sample.labels) <= {"path", "status", "le", "state", "of"}
 
 
 async def fails(_request: Request) -> Response:

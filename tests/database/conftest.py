@@ -1,0 +1,5 @@
+"""The sandbox, for what needs more than an empty database."""
+
+from tests.acceptance.conftest import sandbox_template
+
+__all__ = ["sandbox_template"]
