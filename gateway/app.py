@@ -154,7 +154,16 @@ async def _routes(
 
     def make_context(caller: Caller, accept_language: str | None, signature: RequestSignature | None) -> Context:
         own = InstitutionPool(pool, caller.institution_id, for_transactions=settings.statement_cache_size == 0)
-        call = Call(caller, own, vault, settings.today(), settings.quote_ttl, settings.sandbox, signature, lookups)
+        call = Call(
+            caller,
+            own,
+            vault,
+            settings.today(),
+            settings.quote_ttl,
+            sandbox=settings.sandbox,
+            signature=signature,
+            lookups=lookups,
+        )
         return Context(call, messages.negotiate(accept_language), issuer)
 
     core = schema._schema

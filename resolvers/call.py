@@ -1,7 +1,7 @@
 """What a resolver is given besides its arguments."""
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from auth.signatures import RequestSignature
 from auth.tokens import Caller
@@ -20,6 +20,7 @@ class Call:
     vault: Vault
     business_date: datetime.date
     quote_ttl: datetime.timedelta
+    _: KW_ONLY
     #: In the sandbox a callback may be on this machine.
     sandbox: bool = False
     #: Verified, of the request that the call came with.

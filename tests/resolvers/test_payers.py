@@ -10,7 +10,7 @@ import pytest
 
 from auth import scopes
 from auth.tokens import Caller
-from database.pool import open_pool
+from database.pool import InstitutionPool, open_pool
 from database.vault import Vault
 from resolvers import lookups, payers
 from resolvers.call import Call
@@ -42,7 +42,8 @@ class Banks:
 
     async def finds(self, person: Person, client_id: str = "abc-counter") -> bool:
         caller = Caller(client_id, 2, "ABC", "农业银行", "BANK", "COUNTER", scopes.COUNTER)
-        call = Call(caller, self.pool, self.vault, TODAY, datetime.timedelta(minutes=30), self._lookups)
+        own = InstitutionPool(self.pool, caller.institution_id)
+        call = Call(caller, own, self.vault, TODAY, datetime.timedelta(minutes=30), lookups=self._lookups)
         self.statements.clear()
         return await payers.payer(call, person.resident_id, person.name, ()) is not None
 
