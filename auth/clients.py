@@ -14,6 +14,9 @@ from argon2.exceptions import VerifyMismatchError
 from auth import scopes as scope_names
 from auth.institutions import FieldError
 
+BOUND_TOKENS: Final = ("DPOP", "CERTIFICATE")
+"What a client's tokens can be required to be bound to: a key with DPoP (RFC 9449), its certificate (RFC 8705)."
+
 CHANNELS: Final = ("COUNTER", "MOBILE_BANKING", "WECHAT", "MINI_PROGRAM", "TAX_WINDOW")
 
 SANDBOX_SECRET: Final = "sandbox"  # noqa: S105 - public by the contract, and refused outside the sandbox
@@ -52,10 +55,16 @@ class Client:
     created_at: datetime
     secret_rotated_at: datetime | None
     revoked_at: datetime | None
+    bound_tokens: str | None
+    "One of BOUND_TOKENS: its own rule, else its institution's."
 
     def usable(self, *, sandbox: bool) -> bool:
         """Whether it may do anything: not revoked, and no sandbox client where the server is none."""
         return self.revoked_at is None and (sandbox or not self.sandbox)
+
+    def is_content_with(self, *, jkt: str | None, x5t_s256: str | None) -> bool:
+        """Whether a token that is bound to these, None for not, is bound as it must be."""
+        return {None: True, "DPOP": jkt is not None, "CERTIFICATE": x5t_s256 is not None}[self.bound_tokens]
 
 
 def secret_matches(client: Client | None, secret: str) -> bool:
@@ -86,13 +95,16 @@ async def register(
     client_id: str | None = None,
     secret: str | None = None,
     sandbox: bool = False,
+    bound_tokens: str | None = None,
 ) -> tuple[str, str]:
     """Register a client, and return its id and its secret, which is never shown again.
 
     An id and a secret of 256 bits are made up unless given. `channel` is one of CHANNELS, or None for an
-    agency. Raises FieldError for an institution, channel or scope that is unknown, a client id that is
-    malformed or taken, and the sandbox's secret outside the sandbox.
+    agency; `bound_tokens` one of BOUND_TOKENS, or None for the institution's rule. Raises FieldError for an
+    institution, channel, scope or way to bind that is unknown, a client id that is malformed or taken, and the
+    sandbox's secret outside the sandbox.
     """
+    check_bound_tokens(bound_tokens)
     if channel is not None and channel not in CHANNELS:
         raise FieldError("channel", f"must be one of {', '.join(CHANNELS)}")
     try:
@@ -111,8 +123,8 @@ async def register(
     try:
         registered = await connection.fetchval(
             """
-            INSERT INTO clients (id, institution_id, channel, scopes, secret_hash, sandbox)
-            SELECT $1, i.id, $3, $4, $5, $6 FROM institutions AS i WHERE i.code = $2
+            INSERT INTO clients (id, institution_id, channel, scopes, secret_hash, sandbox, bound_tokens)
+            SELECT $1, i.id, $3, $4, $5, $6, $7 FROM institutions AS i WHERE i.code = $2
             RETURNING id
             """,
             client_id,
@@ -121,6 +133,7 @@ async def register(
             granted,
             hash_secret(secret),
             sandbox,
+            bound_tokens,
         )
     except asyncpg.UniqueViolationError as error:
         raise FieldError("client_id", f"{client_id} is taken") from error
@@ -161,11 +174,30 @@ async def revoke(connection: asyncpg.Connection, client_id: str) -> None:
         raise FieldError("client_id", f"no client has the id {client_id[:64]!r}")
 
 
+async def bind_tokens(connection: asyncpg.Connection, client_id: str, bound_tokens: str | None) -> None:
+    """Require that the client's tokens are bound from now on; None leaves it to the institution.
+
+    Tokens that are not bound so end like revoked ones. Raises FieldError for an unknown client or way to bind.
+    """
+    check_bound_tokens(bound_tokens)
+    bound = await connection.fetchval(
+        "UPDATE clients SET bound_tokens = $2 WHERE id = $1 RETURNING id", client_id, bound_tokens
+    )
+    if bound is None:
+        raise FieldError("client_id", f"no client has the id {client_id[:64]!r}")
+
+
+def check_bound_tokens(bound_tokens: str | None) -> None:
+    """Raise FieldError for what is neither one of BOUND_TOKENS nor None."""
+    if bound_tokens is not None and bound_tokens not in BOUND_TOKENS:
+        raise FieldError("bound_tokens", f"must be one of {', '.join(BOUND_TOKENS)}")
+
+
 _SELECT: Final = """
     SELECT
         c.id, c.institution_id, i.code AS institution_code, i.name AS institution_name,
         i.kind AS institution_kind, c.channel, c.scopes, c.secret_hash, c.sandbox, c.created_at,
-        c.secret_rotated_at, c.revoked_at
+        c.secret_rotated_at, c.revoked_at, coalesce(c.bound_tokens, i.bound_tokens) AS bound_tokens
     FROM clients AS c
     INNER JOIN institutions AS i ON c.institution_id = i.id
 """

@@ -15,17 +15,30 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidGrantError, InvalidRequestError
 from authlib.oauth2.rfc6749.util import extract_basic_authorization
 
-from auth import clients, scopes, tokens
+from auth import clients, dpop, scopes, tokens
 from auth.clients import Client
-from auth.grants import GRANT_TYPE, Answer, Credentials, FormRequest, GrantServer, TooManyAtOnceError, refusal
+from auth.dpop import InvalidProof, NonceNeeded, ProofVerifier
+from auth.grants import (
+    GRANT_TYPE,
+    Answer,
+    Credentials,
+    FormRequest,
+    GrantServer,
+    InvalidDPoPProofError,
+    TooManyAtOnceError,
+    UseDPoPNonceError,
+    refusal,
+)
 from auth.keys import KeyRing
-from auth.tokens import InvalidToken, TokenVerifier
+from auth.tokens import Confirmation, InvalidToken, TokenVerifier
 
 # A hash takes 4 MiB and 2 ms of a core: so many at once keep the cores busy and leave the event loop its own.
 _HASHES_AT_ONCE: Final = 4
 
 # Some 0.2 s of waiting. Whoever comes on top is told to come back, before the queue outlives its clients.
 _HASHES_WAITING_MAX: Final = 200
+
+_UNBOUND: Final = Confirmation()
 
 _Result = TypeVar("_Result")
 
@@ -37,7 +50,14 @@ class OAuthServer:
     """
 
     def __init__(
-        self, *, issuer: str, pool: asyncpg.Pool, keys: KeyRing, verifier: TokenVerifier, sandbox: bool
+        self,
+        *,
+        issuer: str,
+        pool: asyncpg.Pool,
+        keys: KeyRing,
+        verifier: TokenVerifier,
+        proofs: ProofVerifier,
+        sandbox: bool,
     ) -> None:
         parts = urlsplit(issuer)
         if not is_secure_transport(issuer) or issuer != f"{parts.scheme}://{parts.netloc}":
@@ -46,20 +66,38 @@ class OAuthServer:
         self._pool = pool
         self._keys = keys
         self._verifier = verifier
+        self._proofs = proofs
         self._sandbox = sandbox
         # A secret in a form ends up in the logs of what stands between: that is for trying things out only.
         self._auth_methods = ["client_secret_basic", *(["client_secret_post"] if sandbox else [])]
         self._hashing = anyio.CapacityLimiter(_HASHES_AT_ONCE)
 
     async def token(self, headers: Mapping[str, str], form: Mapping[str, str]) -> Answer:
-        """Issue an access token for client credentials."""
+        """Issue an access token for client credentials, bound to the key of a DPoP proof if there is one."""
+        proofs = dpop.proofs_of(headers)
         try:
-            if "grant_type" not in form:
-                raise InvalidRequestError("grant_type is missing")
-            request, server = await self._prepare("/oauth/token", headers, form)
-            return await self._in_thread(server.create_token_response, request)
+            answer = await self._token(headers, form, proofs)
         except OAuth2Error as error:
-            return refusal(error)
+            answer = refusal(error)
+        except NonceNeeded as error:
+            answer = refusal(UseDPoPNonceError(str(error)))
+        except InvalidProof as error:
+            answer = refusal(InvalidDPoPProofError(str(error)))
+        if proofs:
+            answer.headers[dpop.NONCE_HEADER] = self._proofs.nonce()
+        return answer
+
+    async def _token(self, headers: Mapping[str, str], form: Mapping[str, str], proofs: list[str]) -> Answer:
+        """Answer; the proof is used up last, and read before the client's assertion is used up for nothing."""
+        if "grant_type" not in form:
+            raise InvalidRequestError("grant_type is missing")
+        proof = self._proofs.read(proofs, "POST", "/oauth/token") if proofs else None
+        confirmation = Confirmation(jkt=proof.thumbprint if proof else None)
+        request, server = await self._prepare("/oauth/token", headers, form, confirmation)
+        answer: Answer = await self._in_thread(server.create_token_response, request)
+        if proof and answer.status == 200:
+            await self._proofs.use(proof)
+        return answer
 
     async def revoke(self, headers: Mapping[str, str], form: Mapping[str, str]) -> Answer:
         """Revoke the client's own token. What is none, or has ended, gets the same answer (RFC 7009, 2.2).
@@ -98,7 +136,7 @@ class OAuthServer:
                 "active": True,
                 "scope": " ".join(scopes.ordered(caller.scopes)),
                 "client_id": access.client_id,
-                "token_type": "Bearer",
+                "token_type": access.confirmation.token_type,
                 "exp": access.expires_at,
                 "iat": access.issued_at,
                 "sub": access.client_id,
@@ -106,6 +144,8 @@ class OAuthServer:
                 "iss": self.issuer,
                 "jti": access.id,
             }
+            if access.confirmation.cnf:
+                body["cnf"] = access.confirmation.cnf
             return Answer(200, body)
         except OAuth2Error as error:
             return refusal(error)
@@ -128,6 +168,7 @@ class OAuthServer:
             "token_endpoint_auth_methods_supported": self._auth_methods,
             "revocation_endpoint_auth_methods_supported": self._auth_methods,
             "introspection_endpoint_auth_methods_supported": self._auth_methods,
+            "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
         }
 
     async def _client_and_token(
@@ -140,14 +181,18 @@ class OAuthServer:
         return credentials.client, form["token"]
 
     async def _prepare(
-        self, path: str, headers: Mapping[str, str], form: Mapping[str, str]
+        self,
+        path: str,
+        headers: Mapping[str, str],
+        form: Mapping[str, str],
+        confirmation: Confirmation = _UNBOUND,
     ) -> tuple[FormRequest, GrantServer]:
         """Fetch what Authlib is going to ask for. A client that may do nothing is like one that never was."""
         client = await clients.find(self._pool, _claimed_client_id(headers, form))
         if client and not client.usable(sandbox=self._sandbox):
             client = None
         signing_key = (await self._keys.keys()).signing
-        generator = tokens.AccessTokenGenerator(self.issuer, signing_key)
+        generator = tokens.AccessTokenGenerator(self.issuer, signing_key, confirmation)
         request = FormRequest(self.issuer + path, headers, form)
         return request, GrantServer(Credentials(client), generator, self._auth_methods)
 

@@ -12,7 +12,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from auth.dpop import ProofVerifier
 from auth.keys import KeyRing, ensure_signing_key
+from auth.proofs import ProofMemory
 from auth.server import OAuthServer
 from auth.tokens import Caller, TokenVerifier
 from contributions.problems import BadInput
@@ -20,6 +22,7 @@ from database.migrate import missing
 from database.pool import DATABASE_AWAY, open_pool
 from database.vault import Vault
 from gateway.admission import Admission
+from gateway.endpoints.bearer import Gate, OfferingNonces
 from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
 from gateway.endpoints.oauth import oauth_routes
@@ -115,7 +118,9 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
     assert settings.public_url is not None
     issuer = settings.public_url
     verifier = TokenVerifier(issuer=issuer, keys=keys, pool=pool, sandbox=settings.sandbox)
-    oauth = OAuthServer(issuer=issuer, pool=pool, keys=keys, verifier=verifier, sandbox=settings.sandbox)
+    proofs = ProofVerifier(issuer, await ProofMemory.open(pool, vault.derived_key("dpop nonce")))
+    oauth = OAuthServer(issuer=issuer, pool=pool, keys=keys, verifier=verifier, proofs=proofs, sandbox=settings.sandbox)
+    gate = Gate(verifier, proofs)
 
     def make_context(caller: Caller, accept_language: str | None) -> Context:
         call = Call(caller, pool, vault, settings.today(), settings.quote_ttl)
@@ -130,13 +135,13 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
         introspectable=settings.introspectable,
     )
     runner = Runner(core, word_exception, hide_suggestions=hide_suggestions)
+    graphql = GraphQLEndpoint(documents, runner, gate, make_context, Admission(settings.max_operations))
+    settlements = SettlementsEndpoint(gate, database_url, settings.today, issuer)
     return [
-        Route(
-            "/graphql", GraphQLEndpoint(documents, runner, verifier, make_context, Admission(settings.max_operations))
-        ),
+        Route("/graphql", OfferingNonces(graphql, proofs)),
         *oauth_routes(oauth),
         *health_routes(pool, metrics.registry),
-        Route("/settlements/{date}", SettlementsEndpoint(verifier, database_url, settings.today, issuer)),
+        Route("/settlements/{date}", OfferingNonces(settlements, proofs)),
     ]
 
 

@@ -10,6 +10,8 @@ import pytest
 from starlette.applications import Starlette
 
 from auth import clients, institutions, keys, scopes
+from auth.dpop import ProofVerifier
+from auth.proofs import ProofMemory
 from auth.server import OAuthServer
 from auth.tokens import TokenVerifier
 from database.vault import Vault
@@ -76,7 +78,8 @@ async def start(pool: asyncpg.Pool, vault: Vault) -> AsyncIterator[Start]:
             await keys.ensure_signing_key(connection, vault)
         ring = keys.KeyRing(pool, vault)
         verifier = TokenVerifier(issuer=issuer, keys=ring, pool=pool, sandbox=sandbox, **options)
-        server = OAuthServer(issuer=issuer, pool=pool, keys=ring, verifier=verifier, sandbox=sandbox)
+        proofs = ProofVerifier(issuer, await ProofMemory.open(pool, vault.derived_key("dpop nonce")))
+        server = OAuthServer(issuer=issuer, pool=pool, keys=ring, verifier=verifier, proofs=proofs, sandbox=sandbox)
         app = Starlette(routes=oauth_routes(server))
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=issuer)
         started.append(http)
