@@ -187,6 +187,19 @@ async def bind_tokens(connection: asyncpg.Connection, client_id: str, bound_toke
         raise FieldError("client_id", f"no client has the id {client_id[:64]!r}")
 
 
+async def bind_institution_tokens(connection: asyncpg.Connection, code: str, bound_tokens: str | None) -> None:
+    """Require that the tokens of an institution's clients are bound, unless a client has a rule of its own.
+
+    Raises FieldError for an unknown institution or way to bind.
+    """
+    check_bound_tokens(bound_tokens)
+    bound = await connection.fetchval(
+        "UPDATE institutions SET bound_tokens = $2 WHERE code = $1 RETURNING code", code, bound_tokens
+    )
+    if bound is None:
+        raise FieldError("institution", f"no institution has the code {code[:20]!r}")
+
+
 def check_bound_tokens(bound_tokens: str | None) -> None:
     """Raise FieldError for what is neither one of BOUND_TOKENS nor None."""
     if bound_tokens is not None and bound_tokens not in BOUND_TOKENS:

@@ -112,7 +112,7 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
             raise NotReady(f"The database lacks the migrations {', '.join(behind)}. Run: gateway migrate")
         vault = await Vault.open(connection, master_key_of(settings))
         await ensure_signing_key(connection, vault)
-    keys = KeyRing(pool, vault)
+    keys = KeyRing(pool, vault, settings.signing_key_lifetime)
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
     assert settings.public_url is not None

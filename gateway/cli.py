@@ -14,7 +14,7 @@ from auth import clients, institutions, scopes
 from database.migrate import migrate, missing
 from database.pool import connect
 from database.vault import Vault
-from gateway import audit, load, sandbox
+from gateway import audit, keys, load, sandbox
 from gateway.master_key import master_key_of
 from gateway.settings import Settings
 from gateway.work import (
@@ -51,6 +51,7 @@ app.add_typer(load.app, name="load")
 app.add_typer(institutions_app, name="institutions")
 app.add_typer(clients_app, name="clients")
 app.add_typer(audit.app, name="audit")
+app.add_typer(keys.app, name="keys")
 
 
 @app.callback()
@@ -129,14 +130,41 @@ def register_client(
     institution: Annotated[str, typer.Option(help="The institution's code.")],
     scope: Annotated[str, typer.Option(help=f"Separated by spaces, of: {', '.join(scopes.ALL)}")],
     channel: Annotated[str | None, typer.Option(help="Where the payer stands.")] = None,
+    bound_tokens: Annotated[
+        str | None, typer.Option(help="What its tokens must be bound to: dpop, certificate.")
+    ] = None,
 ) -> None:
     """Register a client and print its id and secret as JSON: the secret is shown this once."""
 
     async def work(connection: asyncpg.Connection, _settings: Settings) -> tuple[str, str]:
-        return await clients.register(connection, institution, channel, scope.split())
+        bound = bound_tokens.upper() if bound_tokens else None
+        return await clients.register(connection, institution, channel, scope.split(), bound_tokens=bound)
 
     client_id, secret = with_connection(work)
     typer.echo(json.dumps({"client_id": client_id, "client_secret": secret}))
+
+
+@clients_app.command("bind")
+def bind_client(
+    client_id: Annotated[str, typer.Argument(metavar="ID")],
+    to: Annotated[str, typer.Argument(help="dpop, certificate; none for the institution's rule.")],
+) -> None:
+    """Require that a client's tokens are bound; those that are not end."""
+    with_connection(lambda connection, _: clients.bind_tokens(connection, client_id, _binding(to)))
+    typer.echo(f"tokens of {client_id} are bound to: {to}")
+
+
+@institutions_app.command("bind")
+def bind_institution(
+    code: str, to: Annotated[str, typer.Argument(help="dpop, certificate; none for no rule.")]
+) -> None:
+    """Require that the tokens of an institution's clients are bound; those that are not end."""
+    with_connection(lambda connection, _: clients.bind_institution_tokens(connection, code, _binding(to)))
+    typer.echo(f"tokens of {code} are bound to: {to}")
+
+
+def _binding(to: str) -> str | None:
+    return None if to == "none" else to.upper()
 
 
 @clients_app.command("list")
