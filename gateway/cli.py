@@ -130,9 +130,7 @@ def register_client(
     institution: Annotated[str, typer.Option(help="The institution's code.")],
     scope: Annotated[str, typer.Option(help=f"Separated by spaces, of: {', '.join(scopes.ALL)}")],
     channel: Annotated[str | None, typer.Option(help="Where the payer stands.")] = None,
-    bound_tokens: Annotated[
-        str | None, typer.Option(help="What its tokens must be bound to: dpop, certificate.")
-    ] = None,
+    bound_tokens: Annotated[str | None, typer.Option(help="Require bound tokens: dpop, certificate.")] = None,
 ) -> None:
     """Register a client and print its id and secret as JSON: the secret is shown this once."""
 

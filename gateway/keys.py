@@ -29,9 +29,7 @@ def list_keys() -> None:
 
 @app.command()
 def rotate(
-    signing: Annotated[
-        bool, typer.Option("--signing", help="The keys that sign tokens. So far there is no other.")
-    ] = True,
+    signing: Annotated[bool, typer.Option("--signing", help="Those that sign tokens; so far the only kind.")] = True,
 ) -> None:
     """Publish a new signing key now; it signs once every copy of the published keys holds it, in 20 minutes."""
 
