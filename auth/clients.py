@@ -1,18 +1,20 @@
-"""OAuth clients: one program of one institution, with its channel, its scopes and its secret."""
+"""OAuth clients: one program of one institution, with its channel, its scopes and the way it proves who it is."""
 
 import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import asyncpg
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
+from auth import client_keys, methods
 from auth import scopes as scope_names
 from auth.institutions import FieldError
+from auth.methods import Method
 
 BOUND_TOKENS: Final = ("DPOP", "CERTIFICATE")
 "What a client's tokens can be required to be bound to: a key with DPoP (RFC 9449), its certificate (RFC 8705)."
@@ -29,6 +31,9 @@ _SECRET_BYTES: Final = 32
 
 # No secret of ours is longer than 43 characters; whatever is, is wrong, and is not worth hashing.
 _SECRET_LENGTH_MAX: Final = 128
+
+# Programs are given their new secret one after the other, within a week.
+OVERLAP_MAX: Final = timedelta(days=7)
 
 # argon2id slows down whoever guesses secrets that people chose. These are random, so that no speed of
 # guessing helps, and much memory a hash would only let a flood of token requests take the server's own.
@@ -50,7 +55,16 @@ class Client:
     institution_kind: str
     channel: str | None
     scopes: tuple[str, ...]
-    secret_hash: str = field(repr=False)
+    auth_method: str
+    secret_hash: str | None = field(repr=False)
+    previous_secret_hash: str | None = field(repr=False)
+    "Of the secret before the last rotation, while that one still opens."
+    jwks: str | None = field(repr=False)
+    jwks_uri: str | None
+    certificate_name_type: str | None
+    certificate_name: str | None
+    strong_only: bool
+    "Whether the institution's clients may not use secrets."
     sandbox: bool
     created_at: datetime
     secret_rotated_at: datetime | None
@@ -59,8 +73,9 @@ class Client:
     "One of BOUND_TOKENS: its own rule, else its institution's."
 
     def usable(self, *, sandbox: bool) -> bool:
-        """Whether it may do anything: not revoked, and no sandbox client where the server is none."""
-        return self.revoked_at is None and (sandbox or not self.sandbox)
+        """Whether it may do anything: not revoked, its method allowed, no sandbox client where the server is none."""
+        allowed = not self.strong_only or self.auth_method in methods.STRONG
+        return self.revoked_at is None and allowed and (sandbox or not self.sandbox)
 
     def is_content_with(self, *, jkt: str | None, x5t_s256: str | None) -> bool:
         """Whether a token that is bound to these, None for not, is bound as it must be."""
@@ -68,17 +83,21 @@ class Client:
 
 
 def secret_matches(client: Client | None, secret: str) -> bool:
-    """Whether this is the client's secret. Without a client the same work is done, in vain.
+    """Whether this is one of the client's secrets. Without a client the same work is done, in vain.
 
-    It takes some 2 ms of one core: call it in a thread.
+    It takes some 2 ms of one core, and twice that while two secrets open: call it in a thread.
     """
     if len(secret) > _SECRET_LENGTH_MAX:
         return False
+    hashes = [client.secret_hash, client.previous_secret_hash] if client else []
+    return any([_verify(secret_hash, secret) for secret_hash in hashes if secret_hash] or [_verify(None, secret)])
+
+
+def _verify(secret_hash: str | None, secret: str) -> bool:
     try:
-        _HASHER.verify(client.secret_hash if client else _HASH_OF_NOTHING, secret)
+        return _HASHER.verify(secret_hash or _HASH_OF_NOTHING, secret) and secret_hash is not None
     except VerifyMismatchError:
         return False
-    return True
 
 
 def hash_secret(secret: str) -> str:
@@ -104,6 +123,39 @@ async def register(
     institution, channel, scope or way to bind that is unknown, a client id that is malformed or taken, and the
     sandbox's secret outside the sandbox.
     """
+    if secret == SANDBOX_SECRET and not sandbox:
+        raise FieldError("secret", "this one is public, and for clients of the sandbox only")
+    secret = secret or secrets.token_urlsafe(_SECRET_BYTES)
+    method = Method(methods.CLIENT_SECRET_BASIC, secret_hash=hash_secret(secret))
+    return await _insert(
+        connection, institution_code, channel, scopes, client_id, method, sandbox, bound_tokens
+    ), secret
+
+
+async def register_strong(
+    connection: asyncpg.Connection,
+    institution_code: str,
+    channel: str | None,
+    scopes: Iterable[str],
+    method: Method,
+    *,
+    client_id: str | None = None,
+    bound_tokens: str | None = None,
+) -> str:
+    """Register a client that has no secret, and return its id. Raises FieldError as `register` does."""
+    return await _insert(connection, institution_code, channel, scopes, client_id, method, False, bound_tokens)
+
+
+async def _insert(
+    connection: asyncpg.Connection,
+    institution_code: str,
+    channel: str | None,
+    scopes: Iterable[str],
+    client_id: str | None,
+    method: Method,
+    sandbox: bool,
+    bound_tokens: str | None,
+) -> str:
     check_bound_tokens(bound_tokens)
     if channel is not None and channel not in CHANNELS:
         raise FieldError("channel", f"must be one of {', '.join(CHANNELS)}")
@@ -113,59 +165,101 @@ async def register(
         raise FieldError("scope", str(error)) from error
     if not granted:
         raise FieldError("scope", "a client needs at least one")
-    if secret == SANDBOX_SECRET and not sandbox:
-        raise FieldError("secret", "this one is public, and for clients of the sandbox only")
     if client_id is None:
         client_id = f"{institution_code.lower()}-{secrets.token_hex(4)}"
     elif not _CLIENT_ID.fullmatch(client_id):
         raise FieldError("client_id", "must be 1 to 64 of the characters A-Z, a-z, 0-9, '.', '_' and '-'")
-    secret = secret or secrets.token_urlsafe(_SECRET_BYTES)
     try:
-        registered = await connection.fetchval(
+        registered = await connection.fetchrow(
             """
-            INSERT INTO clients (id, institution_id, channel, scopes, secret_hash, sandbox, bound_tokens)
-            SELECT $1, i.id, $3, $4, $5, $6, $7 FROM institutions AS i WHERE i.code = $2
+            INSERT INTO clients (
+                id, institution_id, channel, scopes, secret_hash, sandbox, auth_method, jwks, jwks_uri,
+                certificate_name_type, certificate_name, bound_tokens
+            )
+            SELECT $1, i.id, $3, $4, $5, $6, $7, $8::text::jsonb, $9, $10, $11, $13
+            FROM institutions AS i
+            WHERE i.code = $2 AND (NOT i.strong_authentication OR $7 = ANY($12::text []))
             RETURNING id
             """,
             client_id,
             institution_code,
             channel,
             granted,
-            hash_secret(secret),
+            method.secret_hash,
             sandbox,
+            method.auth_method,
+            method.jwks,
+            method.jwks_uri,
+            method.certificate_name_type,
+            method.certificate_name,
+            methods.STRONG,
             bound_tokens,
         )
     except asyncpg.UniqueViolationError as error:
         raise FieldError("client_id", f"{client_id} is taken") from error
     if registered is None:
+        if await connection.fetchval("SELECT EXISTS (SELECT FROM institutions WHERE code = $1)", institution_code):
+            raise FieldError("auth-method", f"the institution is limited to {' and '.join(methods.STRONG)}")
         raise FieldError("institution", f"no institution has the code {institution_code[:20]!r}")
-    return client_id, secret
+    return client_id
 
 
-async def rotate(connection: asyncpg.Connection, client_id: str) -> str:
-    """Give the client a new secret, and return it. The old one is worth nothing from then on.
+async def rotate(connection: asyncpg.Connection, client_id: str, *, overlap: timedelta = timedelta(0)) -> str:
+    """Give the client a new secret, and return it. The one before opens for `overlap` more; any older one is gone.
 
-    Raises FieldError for a client that is unknown or revoked.
+    Raises FieldError for an overlap below zero or above OVERLAP_MAX, and a client that is unknown, revoked, or has
+    no secret.
     """
+    if not timedelta(0) <= overlap <= OVERLAP_MAX:
+        raise FieldError("overlap", f"must be at most {OVERLAP_MAX.days} days")
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     rotated = await connection.fetchval(
         """
-        UPDATE clients SET secret_hash = $2, secret_rotated_at = now()
-        WHERE id = $1 AND revoked_at IS NULL
+        UPDATE clients
+        SET
+            previous_secret_hash = CASE WHEN $3::interval > interval '0' THEN secret_hash END,
+            previous_secret_ends_at = CASE WHEN $3::interval > interval '0' THEN now() + $3::interval END,
+            secret_hash = $2,
+            secret_rotated_at = now()
+        WHERE id = $1 AND revoked_at IS NULL AND secret_hash IS NOT NULL
         RETURNING id
         """,
         client_id,
         hash_secret(secret),
+        overlap,
     )
     if rotated is None:
-        raise FieldError("client_id", f"no client that is not revoked has the id {client_id[:64]!r}")
+        raise FieldError("client_id", f"no client that is not revoked and has a secret has the id {client_id[:64]!r}")
     return secret
+
+
+async def replace_keys(connection: asyncpg.Connection, client_id: str, document: bytes) -> None:
+    """Replace the keys of a client of private_key_jwt by those of a JWK set; the old ones end at once.
+
+    Raises FieldError for a set that methods.by_keys refuses, and a client that is unknown, revoked, or has another
+    method.
+    """
+    replaced = await connection.fetchval(
+        """
+        UPDATE clients SET jwks = $2::text::jsonb, jwks_uri = NULL, keys_replaced_at = now()
+        WHERE id = $1 AND revoked_at IS NULL AND auth_method = $3
+        RETURNING id
+        """,
+        client_id,
+        client_keys.read_key_set(document),
+        methods.PRIVATE_KEY_JWT,
+    )
+    if replaced is None:
+        raise FieldError(
+            "client_id", f"no client that is not revoked and of {methods.PRIVATE_KEY_JWT} has the id {client_id[:64]!r}"
+        )
 
 
 async def revoke(connection: asyncpg.Connection, client_id: str) -> None:
     """Revoke the client for good; again changes nothing.
 
-    Its tokens die with it within tokens.LOOK_UP_AGAIN_SECONDS. Raises FieldError for an unknown client.
+    Its tokens die with it, in every process that hears of it (auth/changes.py). Raises FieldError for an unknown
+    client.
     """
     revoked = await connection.fetchval(
         "UPDATE clients SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1 RETURNING id", client_id
@@ -209,8 +303,11 @@ def check_bound_tokens(bound_tokens: str | None) -> None:
 _SELECT: Final = """
     SELECT
         c.id, c.institution_id, i.code AS institution_code, i.name AS institution_name,
-        i.kind AS institution_kind, c.channel, c.scopes, c.secret_hash, c.sandbox, c.created_at,
-        c.secret_rotated_at, c.revoked_at, coalesce(c.bound_tokens, i.bound_tokens) AS bound_tokens
+        i.kind AS institution_kind, c.channel, c.scopes, c.auth_method, c.secret_hash,
+        CASE WHEN c.previous_secret_ends_at > now() THEN c.previous_secret_hash END AS previous_secret_hash,
+        c.jwks::text AS jwks, c.jwks_uri, c.certificate_name_type, c.certificate_name,
+        i.strong_authentication AS strong_only, c.sandbox, c.created_at, c.secret_rotated_at, c.revoked_at,
+        coalesce(c.bound_tokens, i.bound_tokens) AS bound_tokens
     FROM clients AS c
     INNER JOIN institutions AS i ON c.institution_id = i.id
 """

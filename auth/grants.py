@@ -21,7 +21,8 @@ from authlib.oauth2.rfc6749 import (
 )
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
-from auth import clients, scopes
+from auth import clients, methods, scopes
+from auth.certificates import Certificate
 from auth.clients import Client
 from auth.tokens import AccessTokenGenerator, Confirmation
 
@@ -102,10 +103,15 @@ class FormRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
 
 
 class Credentials(ClientMixin):  # type: ignore[misc]  # Authlib has no types
-    """What Authlib asks of a client. Without a client, every secret is checked in vain."""
+    """What Authlib asks of a client. Without a client, every secret is checked in vain.
 
-    def __init__(self, client: Client | None) -> None:
+    `proved`: the client has shown who it is already, by an assertion or by `certificate`.
+    """
+
+    def __init__(self, client: Client | None, *, proved: bool = False, certificate: Certificate | None = None) -> None:
         self._client = client
+        self.proved = proved and client is not None
+        self.certificate = certificate
 
     @property
     def client(self) -> Client:
@@ -133,8 +139,8 @@ class Credentials(ClientMixin):  # type: ignore[misc]  # Authlib has no types
         return clients.secret_matches(self._client, client_secret)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        """Every client may use every method that the server has."""
-        return True
+        """Every client with a secret may use every method of secrets that the server has."""
+        return self.client.auth_method == methods.CLIENT_SECRET_BASIC
 
     def check_grant_type(self, grant_type: str) -> bool:
         """Every client has the one grant."""
@@ -169,6 +175,8 @@ class GrantServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
 
     def authenticated(self, request: FormRequest) -> Credentials:
         """Return the credentials, once the request has proved them; raises InvalidClientError."""
+        if self._credentials.proved:
+            return self._credentials
         credentials: Credentials = self.authenticate_client(request, self._auth_methods)
         return credentials
 

@@ -65,3 +65,25 @@ async def list_institutions(connection: asyncpg.Connection) -> list[Institution]
     """List the institutions by their codes."""
     rows = await connection.fetch("SELECT id, code, name, kind, created_at FROM institutions ORDER BY code")
     return [Institution(**row) for row in rows]
+
+
+async def require_strong(connection: asyncpg.Connection, code: str, *, required: bool = True) -> list[str]:
+    """Limit an institution to the strong methods of authentication, or undo it, and return its clients with secrets.
+
+    Those get no token from then on, and their tokens end. Raises FieldError for an unknown institution.
+    """
+    row = await connection.fetchrow(
+        """
+        UPDATE institutions AS i SET strong_authentication = $2 WHERE i.code = $1
+        RETURNING ARRAY(
+            SELECT c.id FROM clients AS c
+            WHERE c.institution_id = i.id AND c.secret_hash IS NOT NULL AND c.revoked_at IS NULL
+            ORDER BY c.id
+        ) AS clients
+        """,
+        code,
+        required,
+    )
+    if row is None:
+        raise FieldError("code", f"no institution has the code {code[:20]!r}")
+    return list(row["clients"])

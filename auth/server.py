@@ -12,16 +12,18 @@ import anyio
 import asyncpg
 from authlib.common.security import is_secure_transport
 from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.rfc6749 import InvalidClientError, InvalidGrantError, InvalidRequestError
-from authlib.oauth2.rfc6749.util import extract_basic_authorization
+from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError
 
-from auth import clients, dpop, scopes, tokens
+from auth import client_keys, dpop, methods, scopes, tokens
+from auth.assertions import AssertionVerifier
+from auth.authentication import ClientAuthenticator
+from auth.certificates import ClientCertificates
+from auth.changes import Changes
 from auth.clients import Client
 from auth.dpop import InvalidProof, NonceNeeded, ProofVerifier
 from auth.grants import (
     GRANT_TYPE,
     Answer,
-    Credentials,
     FormRequest,
     GrantServer,
     InvalidDPoPProofError,
@@ -30,7 +32,8 @@ from auth.grants import (
     refusal,
 )
 from auth.keys import KeyRing
-from auth.tokens import Confirmation, InvalidToken, TokenVerifier
+from auth.published_keys import PublishedKeys
+from auth.tokens import AccessToken, Confirmation, InvalidToken, TokenVerifier
 
 # A hash takes 4 MiB and 2 ms of a core: so many at once keep the cores busy and leave the event loop its own.
 _HASHES_AT_ONCE: Final = 4
@@ -38,7 +41,8 @@ _HASHES_AT_ONCE: Final = 4
 # Some 0.2 s of waiting. Whoever comes on top is told to come back, before the queue outlives its clients.
 _HASHES_WAITING_MAX: Final = 200
 
-_UNBOUND: Final = Confirmation()
+# Whose metadata (RFC 8414, 2) name the ways of client authentication.
+_ENDPOINTS: Final = ("token_endpoint", "revocation_endpoint", "introspection_endpoint")
 
 _Result = TypeVar("_Result")
 
@@ -58,6 +62,9 @@ class OAuthServer:
         verifier: TokenVerifier,
         proofs: ProofVerifier,
         sandbox: bool,
+        published_keys: PublishedKeys,
+        certificates: ClientCertificates | None = None,
+        changes: Changes | None = None,
     ) -> None:
         parts = urlsplit(issuer)
         if not is_secure_transport(issuer) or issuer != f"{parts.scheme}://{parts.netloc}":
@@ -67,16 +74,34 @@ class OAuthServer:
         self._keys = keys
         self._verifier = verifier
         self._proofs = proofs
-        self._sandbox = sandbox
+        self._changes = changes
+        certificates = certificates or ClientCertificates()
+        self._authenticator = ClientAuthenticator(
+            pool=pool,
+            sandbox=sandbox,
+            certificates=certificates,
+            published_keys=published_keys,
+            assertion_verifier=AssertionVerifier([issuer, f"{issuer}/oauth/token"]),
+        )
         # A secret in a form ends up in the logs of what stands between: that is for trying things out only.
-        self._auth_methods = ["client_secret_basic", *(["client_secret_post"] if sandbox else [])]
+        self._secret_methods = [methods.CLIENT_SECRET_BASIC, *([methods.CLIENT_SECRET_POST] if sandbox else [])]
+        self._auth_methods = [
+            *self._secret_methods,
+            methods.PRIVATE_KEY_JWT,
+            *([methods.TLS_CLIENT_AUTH] if certificates.configured else []),
+        ]
+        self._binds_to_certificates = certificates.configured
         self._hashing = anyio.CapacityLimiter(_HASHES_AT_ONCE)
 
-    async def token(self, headers: Mapping[str, str], form: Mapping[str, str]) -> Answer:
-        """Issue an access token for client credentials, bound to the key of a DPoP proof if there is one."""
+    async def token(self, headers: Mapping[str, str], form: Mapping[str, str], peer: str | None = None) -> Answer:
+        """Issue an access token for client credentials, bound to the key of a DPoP proof if there is one.
+
+        A client that authenticates by its certificate gets one that is bound to that. `peer` is the address at the
+        connection's other end.
+        """
         proofs = dpop.proofs_of(headers)
         try:
-            answer = await self._token(headers, form, proofs)
+            answer = await self._token(headers, form, peer, proofs)
         except OAuth2Error as error:
             answer = refusal(error)
         except NonceNeeded as error:
@@ -87,44 +112,45 @@ class OAuthServer:
             answer.headers[dpop.NONCE_HEADER] = self._proofs.nonce()
         return answer
 
-    async def _token(self, headers: Mapping[str, str], form: Mapping[str, str], proofs: list[str]) -> Answer:
+    async def _token(
+        self, headers: Mapping[str, str], form: Mapping[str, str], peer: str | None, proofs: list[str]
+    ) -> Answer:
         """Answer; the proof is used up last, and read before the client's assertion is used up for nothing."""
         if "grant_type" not in form:
             raise InvalidRequestError("grant_type is missing")
         proof = self._proofs.read(proofs, "POST", "/oauth/token") if proofs else None
-        confirmation = Confirmation(jkt=proof.thumbprint if proof else None)
-        request, server = await self._prepare("/oauth/token", headers, form, confirmation)
+        jkt = proof.thumbprint if proof else None
+        request, server = await self._prepare("/oauth/token", headers, form, peer, jkt)
         answer: Answer = await self._in_thread(server.create_token_response, request)
         if proof and answer.status == 200:
             await self._proofs.use(proof)
         return answer
 
-    async def revoke(self, headers: Mapping[str, str], form: Mapping[str, str]) -> Answer:
+    async def revoke(self, headers: Mapping[str, str], form: Mapping[str, str], peer: str | None = None) -> Answer:
         """Revoke the client's own token. What is none, or has ended, gets the same answer (RFC 7009, 2.2).
 
-        This process refuses it at once, the others within tokens.LOOK_UP_AGAIN_SECONDS.
+        When it is answered, every process that hears changes (auth/changes.py) refuses the token.
         """
         try:
-            client, token = await self._client_and_token("/oauth/revoke", headers, form)
+            client, token = await self._client_and_token("/oauth/revoke", headers, form, peer)
             try:
                 access = await self._verifier.read(token)
             except InvalidToken:
                 return Answer(200, {})
             if access.client_id != client.id:
                 raise InvalidGrantError("the token was issued to another client")
-            await tokens.revoke(self._pool, access)
-            self._verifier.forget(token)
+            await self._revoke(access)
             return Answer(200, {})
         except OAuth2Error as error:
             return refusal(error)
 
-    async def introspect(self, headers: Mapping[str, str], form: Mapping[str, str]) -> Answer:
+    async def introspect(self, headers: Mapping[str, str], form: Mapping[str, str], peer: str | None = None) -> Answer:
         """Tell a client of the token's own institution whether it is alive and what it may do, as of now.
 
         To other institutions it is as inactive as a token that never was (RFC 7662, 2.2).
         """
         try:
-            client, token = await self._client_and_token("/oauth/introspect", headers, form)
+            client, token = await self._client_and_token("/oauth/introspect", headers, form, peer)
             try:
                 access = await self._verifier.read(token)
                 caller = await self._verifier.look_up(access)
@@ -165,16 +191,29 @@ class OAuthServer:
             "scopes_supported": list(scopes.ALL),
             "response_types_supported": [],
             "grant_types_supported": [GRANT_TYPE],
-            "token_endpoint_auth_methods_supported": self._auth_methods,
-            "revocation_endpoint_auth_methods_supported": self._auth_methods,
-            "introspection_endpoint_auth_methods_supported": self._auth_methods,
+            **{f"{endpoint}_auth_methods_supported": self._auth_methods for endpoint in _ENDPOINTS},
+            **{
+                f"{endpoint}_auth_signing_alg_values_supported": list(client_keys.ALGORITHMS) for endpoint in _ENDPOINTS
+            },
             "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
+            "tls_client_certificate_bound_access_tokens": self._binds_to_certificates,
         }
 
+    async def _revoke(self, access: AccessToken) -> None:
+        change = f"token:{access.id}"
+        if self._changes is None:
+            await tokens.revoke(self._pool, access)
+        else:
+            async with self._changes.awaited(change) as heard:
+                if not await tokens.revoke(self._pool, access):
+                    # Whoever revoked it first has been heard of, or will be.
+                    heard.set()
+        self._verifier.forget(change)
+
     async def _client_and_token(
-        self, path: str, headers: Mapping[str, str], form: Mapping[str, str]
+        self, path: str, headers: Mapping[str, str], form: Mapping[str, str], peer: str | None
     ) -> tuple[Client, str]:
-        request, server = await self._prepare(path, headers, form)
+        request, server = await self._prepare(path, headers, form, peer)
         credentials = await self._in_thread(server.authenticated, request)
         if "token" not in form:
             raise InvalidRequestError("token is missing")
@@ -185,36 +224,19 @@ class OAuthServer:
         path: str,
         headers: Mapping[str, str],
         form: Mapping[str, str],
-        confirmation: Confirmation = _UNBOUND,
+        peer: str | None,
+        jkt: str | None = None,
     ) -> tuple[FormRequest, GrantServer]:
-        """Fetch what Authlib is going to ask for. A client that may do nothing is like one that never was."""
-        client = await clients.find(self._pool, _claimed_client_id(headers, form))
-        if client and not client.usable(sandbox=self._sandbox):
-            client = None
+        """Authenticate the client, or fetch what Authlib is going to compare its secret with."""
+        credentials = await self._authenticator.credentials(headers, form, peer)
+        certificate = credentials.certificate
+        confirmation = Confirmation(jkt, certificate.thumbprint_s256 if certificate else None)
         signing_key = (await self._keys.keys()).signing
         generator = tokens.AccessTokenGenerator(self.issuer, signing_key, confirmation)
         request = FormRequest(self.issuer + path, headers, form)
-        return request, GrantServer(Credentials(client), generator, self._auth_methods)
+        return request, GrantServer(credentials, generator, self._secret_methods)
 
     async def _in_thread(self, work: Callable[..., _Result], *arguments: object) -> _Result:
         if self._hashing.statistics().tasks_waiting >= _HASHES_WAITING_MAX:
             raise TooManyAtOnceError
         return await anyio.to_thread.run_sync(work, *arguments, limiter=self._hashing)
-
-
-def _claimed_client_id(headers: Mapping[str, str], form: Mapping[str, str]) -> str:
-    """Read who the client says it is, before anything is proved; empty when it does not say.
-
-    Raises InvalidClientError for a Basic header that is not UTF-8 in base64, and InvalidRequestError for two
-    ways of authentication (RFC 6749, 2.3) or two clients in one request.
-    """
-    try:
-        basic_id, _ = extract_basic_authorization(headers)
-    except ValueError as error:
-        raise InvalidClientError from error
-    form_id = form.get("client_id")
-    if "Authorization" in headers and "client_secret" in form:
-        raise InvalidRequestError("one way of client authentication at a time")
-    if basic_id and form_id and basic_id != form_id:
-        raise InvalidRequestError("client_id is not the client of the Authorization header")
-    return basic_id or form_id or ""

@@ -24,8 +24,11 @@ LIFETIME_SECONDS: Final = 600
 # How far the clocks of two of our own servers may be apart.
 _CLOCK_SKEW_SECONDS: Final = 5
 
-# How long a revoked client, or a revoked token, may still be answered by a server that remembers it.
+# What is remembered is forgotten when it changes (auth/changes.py); and after so long in any case.
 LOOK_UP_AGAIN_SECONDS: Final = 30
+
+# Where no change can be heard (PgBouncer, in transaction pooling): so long a revoked client may still be answered.
+UNHEARD_SECONDS: Final = 1
 
 # Some 10 MB at the most. With ten-minute tokens that is a thousand clients with ten programs each.
 _REMEMBERED_MAX: Final = 10_000
@@ -105,6 +108,7 @@ class AccessToken:
 @dataclass(frozen=True, slots=True)
 class _Memory:
     caller: Caller
+    token_id: str
     confirmation: Confirmation
     until: float
 
@@ -144,11 +148,10 @@ class AccessTokenGenerator(JWTBearerTokenGenerator):  # type: ignore[misc]  # Au
 
 
 class TokenVerifier:
-    """Tells who holds a token, and remembers the answer.
+    """Tells who holds a token, and remembers the answer for `remember_seconds`: for none, unless it is told.
 
-    A revoked client or token, a scope taken away, and any other change to a client are seen within
-    LOOK_UP_AGAIN_SECONDS: for so long the answer is given from memory. `clock` tells the seconds since 1970
-    (UTC).
+    Whoever makes it remember longer tells it of every change (auth/changes.py): a revoked client or token, a scope
+    taken away. `clock` tells the seconds since 1970 (UTC).
     """
 
     def __init__(
@@ -158,8 +161,12 @@ class TokenVerifier:
         keys: KeyRing,
         pool: asyncpg.Pool,
         sandbox: bool,
+        remember_seconds: float = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._remember_seconds = remember_seconds
+        # How often something was forgotten: what was looked up before that may be what has changed since.
+        self._forgotten = 0
         self._keys = keys
         self._pool = pool
         self._sandbox = sandbox
@@ -209,11 +216,13 @@ class TokenVerifier:
         access = await self.read(token)
         if not access.confirmation.proved_by(held):
             raise InvalidToken("the token is bound to what its sender does not hold")
+        forgotten = self._forgotten
         caller = await self.look_up(access)
-        until = min(self._clock() + LOOK_UP_AGAIN_SECONDS, access.expires_at + _CLOCK_SKEW_SECONDS)
-        self._memory[_digest(token)] = _Memory(caller, access.confirmation, until)
-        if len(self._memory) > _REMEMBERED_MAX:
-            self._memory.popitem(last=False)
+        if forgotten == self._forgotten and self._remember_seconds > 0:
+            until = min(self._clock() + self._remember_seconds, access.expires_at + _CLOCK_SKEW_SECONDS)
+            self._memory[_digest(token)] = _Memory(caller, access.id, access.confirmation, until)
+            if len(self._memory) > _REMEMBERED_MAX:
+                self._memory.popitem(last=False)
         return caller
 
     async def read(self, token: str) -> AccessToken:
@@ -266,22 +275,38 @@ class TokenVerifier:
             scopes=access.scopes.intersection(client.scopes),
         )
 
-    def forget(self, token: str) -> None:
-        """Answer no more for this token from memory."""
-        self._memory.pop(_digest(token), None)
+    def remember_for(self, seconds: float) -> None:
+        """Remember for so long from now on, and forget what is remembered."""
+        self._remember_seconds = seconds
+        self._forgotten += 1
+        self._memory.clear()
+
+    def forget(self, change: str) -> None:
+        """Forget what a change makes doubtful: `token:<jti>`, `client:<id>`; everything for any other."""
+        self._forgotten += 1
+        kind, _, name = change.partition(":")
+        if kind not in ("token", "client"):
+            self._memory.clear()
+            return
+        # A walk through the memory, 1 ms at the most, is cheaper than looking up everybody again.
+        for digest, memory in list(self._memory.items()):
+            if name == (memory.token_id if kind == "token" else memory.caller.client_id):
+                del self._memory[digest]
 
 
-async def revoke(pool: asyncpg.Pool, access: AccessToken) -> None:
-    """Revoke one token (RFC 7009), and drop those whose time is over anyway."""
-    await pool.execute(
+async def revoke(pool: asyncpg.Pool, access: AccessToken) -> bool:
+    """Revoke one token (RFC 7009), and drop those whose time is over anyway. False: it was revoked already."""
+    revoked = await pool.fetchval(
         """
         WITH ended AS (DELETE FROM revoked_tokens WHERE expires_at < now())
         INSERT INTO revoked_tokens (jti, expires_at) VALUES ($1, $2)
         ON CONFLICT (jti) DO NOTHING
+        RETURNING TRUE
         """,
         access.id,
         datetime.fromtimestamp(access.expires_at + 2 * _CLOCK_SKEW_SECONDS, UTC),
     )
+    return bool(revoked)
 
 
 async def is_revoked(pool: asyncpg.Pool, access: AccessToken) -> bool:

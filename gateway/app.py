@@ -4,22 +4,26 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import asyncpg
+import httpx
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from auth.certificates import ClientCertificates
+from auth.changes import Changes
 from auth.dpop import ProofVerifier
 from auth.keys import KeyRing, ensure_signing_key
 from auth.proofs import ProofMemory
+from auth.published_keys import PublishedKeys
 from auth.server import OAuthServer
-from auth.tokens import Caller, TokenVerifier
+from auth.tokens import UNHEARD_SECONDS, Caller, TokenVerifier
 from contributions.problems import BadInput
 from database.migrate import missing
-from database.pool import DATABASE_AWAY, open_pool
+from database.pool import DATABASE_AWAY, connect, open_pool
 from database.vault import Vault
 from gateway.admission import Admission
 from gateway.endpoints.bearer import Gate, OfferingNonces
@@ -32,6 +36,7 @@ from gateway.execution.runner import Runner
 from gateway.logs import configure_logs
 from gateway.master_key import master_key_of
 from gateway.metrics import Metrics, MetricsMiddleware
+from gateway.outbox.guard import transport_of
 from gateway.settings import Settings
 from resolvers.call import Call
 from schema import messages
@@ -66,11 +71,12 @@ async def _lifespan(app: Starlette, settings: Settings) -> AsyncIterator[None]:
     assert settings.public_url is not None
     pool = await _pool(settings)
     try:
-        app.router.routes.extend(await _routes(app.state.metrics, settings, pool))
-        # What is there now stays for good: the collector need never look at it again.
-        gc.collect()
-        gc.freeze()
-        yield
+        async with AsyncExitStack() as running:
+            app.router.routes.extend(await _routes(app.state.metrics, settings, pool, running))
+            # What is there now stays for good: the collector need never look at it again.
+            gc.collect()
+            gc.freeze()
+            yield
     finally:
         try:
             async with asyncio.timeout(DRAIN_TIMEOUT_SECONDS):
@@ -105,7 +111,7 @@ START_PAUSE_SECONDS = 0.25
 DRAIN_TIMEOUT_SECONDS = 15.0
 
 
-async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> list[Route]:
+async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool, running: AsyncExitStack) -> list[Route]:
     async with pool.acquire() as connection:
         behind = await missing(connection)
         if behind:
@@ -119,8 +125,23 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
     issuer = settings.public_url
     verifier = TokenVerifier(issuer=issuer, keys=keys, pool=pool, sandbox=settings.sandbox)
     proofs = ProofVerifier(issuer, await ProofMemory.open(pool, vault.derived_key("dpop nonce")))
-    oauth = OAuthServer(issuer=issuer, pool=pool, keys=keys, verifier=verifier, proofs=proofs, sandbox=settings.sandbox)
-    gate = Gate(verifier, proofs)
+    certificates = ClientCertificates(
+        trusted_proxies=settings.trusted_proxies or (), header=settings.client_certificate_header
+    )
+    gate = Gate(verifier, proofs, certificates)
+    oauth = OAuthServer(
+        issuer=issuer,
+        pool=pool,
+        keys=keys,
+        verifier=verifier,
+        proofs=proofs,
+        sandbox=settings.sandbox,
+        published_keys=PublishedKeys(
+            await running.enter_async_context(guarded_client(sandbox=settings.sandbox)), sandbox=settings.sandbox
+        ),
+        certificates=certificates,
+        changes=await _changes(settings, verifier, running),
+    )
 
     def make_context(caller: Caller, accept_language: str | None) -> Context:
         call = Call(caller, pool, vault, settings.today(), settings.quote_ttl)
@@ -143,6 +164,23 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
         *health_routes(pool, metrics.registry),
         Route("/settlements/{date}", OfferingNonces(settlements, proofs)),
     ]
+
+
+async def _changes(settings: Settings, verifier: TokenVerifier, running: AsyncExitStack) -> Changes | None:
+    """Have changes heard while the app runs. None behind PgBouncer, where nobody can listen: memory is short then."""
+    if settings.statement_cache_size == 0:
+        verifier.remember_for(UNHEARD_SECONDS)
+        return None
+    assert settings.database_url is not None
+    database_url = settings.database_url.get_secret_value()
+    changes = Changes(lambda: connect(database_url, application_name="gateway listener"), verifier)
+    await running.enter_async_context(changes.heard())
+    return changes
+
+
+def guarded_client(*, sandbox: bool) -> httpx.AsyncClient:
+    """Return an HTTP client for URLs of others: outside the sandbox it connects to public addresses alone."""
+    return httpx.AsyncClient(transport=transport_of(sandbox=sandbox), trust_env=False, follow_redirects=False)
 
 
 def word_exception(exception: BaseException) -> tuple[str, str, dict[str, Any]] | None:

@@ -3,20 +3,22 @@
 import asyncio
 import json
 import sys
+from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import asyncpg
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from auth import clients, institutions, scopes
+from auth import clients, institutions, methods, scopes
 from database.migrate import migrate, missing
 from database.pool import connect
 from database.vault import Vault
 from gateway import audit, keys, load, sandbox
 from gateway.master_key import master_key_of
-from gateway.settings import Settings
+from gateway.settings import Settings, read_duration
 from gateway.work import (
     SIGTERM_STATUS,
     complain,
@@ -125,21 +127,63 @@ def add_institution(
     typer.echo(f"added {code}")
 
 
+@institutions_app.command("require-strong")
+def require_strong(code: str, off: Annotated[bool, typer.Option("--off", help="Allow secrets again.")] = False) -> None:
+    """Limit an institution to private_key_jwt and tls_client_auth: its clients with secrets end at once."""
+    ended = with_connection(lambda connection, _: institutions.require_strong(connection, code, required=not off))
+    typer.echo(f"{code} may use secrets" if off else f"{code} is limited to {' and '.join(methods.STRONG)}")
+    for client_id in [] if off else ended:
+        typer.echo(f"ended {client_id}")
+
+
 @clients_app.command("register")
 def register_client(
     institution: Annotated[str, typer.Option(help="The institution's code.")],
     scope: Annotated[str, typer.Option(help=f"Separated by spaces, of: {', '.join(scopes.ALL)}")],
     channel: Annotated[str | None, typer.Option(help="Where the payer stands.")] = None,
+    auth_method: Annotated[
+        str, typer.Option(help=f"{methods.CLIENT_SECRET_BASIC}, {', '.join(methods.STRONG)}")
+    ] = methods.CLIENT_SECRET_BASIC,
+    jwks: Annotated[Path | None, typer.Option(help="A file with the client's public keys, a JWK set.")] = None,
+    jwks_uri: Annotated[str | None, typer.Option(help="Where the client publishes them.")] = None,
+    subject_dn: Annotated[str | None, typer.Option(help="The subject of its certificate (RFC 4514).")] = None,
+    san_dns: Annotated[str | None, typer.Option(help="A DNS name of its certificate.")] = None,
+    san_uri: Annotated[str | None, typer.Option(help="A URI of its certificate.")] = None,
     bound_tokens: Annotated[str | None, typer.Option(help="Require bound tokens: dpop, certificate.")] = None,
 ) -> None:
-    """Register a client and print its id and secret as JSON: the secret is shown this once."""
+    """Register a client and print its id as JSON, with its secret if it has one: that is shown this once."""
 
-    async def work(connection: asyncpg.Connection, _settings: Settings) -> tuple[str, str]:
-        bound = bound_tokens.upper() if bound_tokens else None
-        return await clients.register(connection, institution, channel, scope.split(), bound_tokens=bound)
+    async def work(connection: asyncpg.Connection, _settings: Settings) -> dict[str, str]:
+        bound = _binding(bound_tokens or "none")
+        names = {methods.SUBJECT_DN: subject_dn, methods.SAN_DNS: san_dns, methods.SAN_URI: san_uri}
+        given = {"jwks": jwks, "jwks-uri": jwks_uri, **names}
+        one = [(what, value) for what, value in given.items() if value is not None]
+        method: methods.Method | None
+        match auth_method, one:
+            case methods.CLIENT_SECRET_BASIC, []:
+                client_id, secret = await clients.register(
+                    connection, institution, channel, scope.split(), bound_tokens=bound
+                )
+                return {"client_id": client_id, "client_secret": secret}
+            case methods.PRIVATE_KEY_JWT, [("jwks", Path() as file)]:
+                method = methods.by_keys(file.read_bytes())
+            case methods.PRIVATE_KEY_JWT, [("jwks-uri", str() as uri)]:
+                sandbox = await connection.fetchval("SELECT sandbox FROM installation")
+                method = methods.by_keys_at(uri, sandbox=bool(sandbox))
+            case methods.TLS_CLIENT_AUTH, [(str() as name_type, str() as name)] if name_type in names:
+                method = methods.by_certificate(name_type, name)
+            case _:
+                raise institutions.FieldError(
+                    "auth-method",
+                    f"{methods.CLIENT_SECRET_BASIC} alone, {methods.PRIVATE_KEY_JWT} with --jwks or --jwks-uri, or "
+                    f"{methods.TLS_CLIENT_AUTH} with --subject-dn, --san-dns or --san-uri",
+                )
+        client_id = await clients.register_strong(
+            connection, institution, channel, scope.split(), method, bound_tokens=bound
+        )
+        return {"client_id": client_id}
 
-    client_id, secret = with_connection(work)
-    typer.echo(json.dumps({"client_id": client_id, "client_secret": secret}))
+    typer.echo(json.dumps(with_connection(work)))
 
 
 @clients_app.command("bind")
@@ -168,18 +212,40 @@ def _binding(to: str) -> str | None:
 @clients_app.command("list")
 def list_clients() -> None:
     """List the clients."""
-    table = Table("client_id", "institution", "channel", "scopes", "state")
+    table = Table(Column("client_id", no_wrap=True), "institution", "channel", "method", "scopes", "state")
     for client in with_connection(lambda connection, _: clients.list_clients(connection)):
-        state = "revoked" if client.revoked_at else "sandbox" if client.sandbox else "active"
-        table.add_row(client.id, client.institution_code, client.channel or "", " ".join(client.scopes), state)
+        state = "sandbox" if client.sandbox else "active"
+        if not client.usable(sandbox=True):
+            state = "revoked" if client.revoked_at else "ended: strong methods only"
+        scopes_ = " ".join(client.scopes)
+        table.add_row(client.id, client.institution_code, client.channel or "", client.auth_method, scopes_, state)
     console.print(table)
 
 
 @clients_app.command("rotate")
-def rotate_client(client_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """Give a client a new secret and print it as JSON; the old one ends at once."""
-    secret = with_connection(lambda connection, _: clients.rotate(connection, client_id))
+def rotate_client(
+    client_id: Annotated[str, typer.Argument(metavar="ID")],
+    overlap: Annotated[
+        timedelta,
+        typer.Option(parser=read_duration, metavar="DURATION", help="How long the old one still opens: 24h."),
+    ] = timedelta(0),
+) -> None:
+    """Give a client a new secret and print it as JSON; the old one ends at once, or after the overlap."""
+    secret = with_connection(lambda connection, _: clients.rotate(connection, client_id, overlap=overlap))
     typer.echo(json.dumps({"client_id": client_id, "client_secret": secret}))
+
+
+@clients_app.command("keys")
+def replace_keys(
+    client_id: Annotated[str, typer.Argument(metavar="ID")], file: Annotated[Path, typer.Argument(metavar="FILE")]
+) -> None:
+    """Replace the keys of a client of private_key_jwt by those of a JWK set."""
+
+    async def work(connection: asyncpg.Connection, _settings: Settings) -> None:
+        await clients.replace_keys(connection, client_id, file.read_bytes())
+
+    with_connection(work)
+    typer.echo(f"replaced the keys of {client_id}")
 
 
 @clients_app.command("revoke")

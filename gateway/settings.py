@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, TypeAdapter, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from auth.certificates import Network, parse_network
 from auth.keys import LIFETIME
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -30,7 +31,23 @@ def _duration(value: object) -> object:
         raise ValueError("is longer than any duration") from error
 
 
+def read_duration(value: str | datetime.timedelta) -> datetime.timedelta:
+    """Read a duration as the settings have it. Raises ValueError."""
+    return _DURATION_ADAPTER.validate_python(value)
+
+
 Duration = Annotated[datetime.timedelta, BeforeValidator(_duration)]
+_DURATION_ADAPTER: TypeAdapter[datetime.timedelta] = TypeAdapter(Duration)
+
+
+def _networks(value: object) -> object:
+    """Read networks with commas between; an empty text is none."""
+    if not isinstance(value, str):
+        return value
+    return tuple(parse_network(part.strip()) for part in value.split(",")) if value.strip() else None
+
+
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 
 
 class Settings(BaseSettings):
@@ -94,6 +111,16 @@ class Settings(BaseSettings):
         ge=1,
         le=10_000,
         description="Operations under way in one worker; four times as many wait, and others are answered 503.",
+    )
+
+    trusted_proxies: Networks | None = Field(
+        default=None,
+        description="Proxies that pass client certificates on: addresses or networks (CIDR), with commas between.",
+    )
+    client_certificate_header: str = Field(
+        default="x-client-certificate",
+        pattern=r"^[A-Za-z0-9-]{1,64}$",
+        description="The header in which they do: URL-encoded PEM, or base64 of DER between colons (RFC 9440).",
     )
 
     @field_validator("database_url")

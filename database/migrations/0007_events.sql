@@ -52,6 +52,41 @@ CREATE TABLE deliveries (
     UNIQUE (client_id, event_id),
     CHECK (delivered_at IS NULL OR failed_at IS NULL)
 );
+-- What is waiting and what has failed, for whoever counts or looks for a delivery that has lost its job.
+CREATE INDEX deliveries_undelivered ON deliveries (client_id, id) INCLUDE (failed_at) WHERE delivered_at IS NULL;
+-- What is old enough to go.
+CREATE INDEX deliveries_enqueued ON deliveries (enqueued_at);
+
+-- A client has one callback: registering again replaces its address and its secret, and what waits goes there.
+CREATE FUNCTION register_callback(
+    p_client_id text, p_url text, p_sealed_secret bytea, p_data_key_id integer
+) RETURNS timestamptz
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_registered_at timestamptz;
+BEGIN
+    PERFORM act_as_client(p_client_id);
+    INSERT INTO callbacks AS k (client_id, url, sealed_secret, data_key_id)
+    VALUES (p_client_id, p_url, p_sealed_secret, p_data_key_id)
+    ON CONFLICT (client_id) DO UPDATE SET
+        url = excluded.url,
+        sealed_secret = excluded.sealed_secret,
+        data_key_id = excluded.data_key_id,
+        registered_at = excluded.registered_at
+    RETURNING k.registered_at INTO v_registered_at;
+    RETURN v_registered_at;
+END
+$$;
+
+-- Its deliveries, those that wait and those that were made, go with a callback.
+CREATE FUNCTION remove_callback(p_client_id text) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM act_as_client(p_client_id);
+    DELETE FROM callbacks AS k WHERE k.client_id = p_client_id;
+    RETURN FOUND;
+END
+$$;
 
 -- Number what has been committed, at most p_limit events, and enqueue their deliveries; return how many there were.
 -- Whoever comes while another numbers waits: numbers are given in the order of ids, and one thing's events have
@@ -91,12 +126,20 @@ BEGIN
         RETURNING e.id, e.institution_id
     ),
 
+    -- Locked, so that one that is being removed is waited for and then passed over.
+    receivers AS MATERIALIZED (
+        SELECT c.institution_id, k.client_id
+        FROM callbacks AS k
+        INNER JOIN clients AS c ON k.client_id = c.id
+        WHERE c.revoked_at IS NULL AND c.institution_id IN (SELECT p.institution_id FROM placed AS p)
+        FOR KEY SHARE OF k
+    ),
+
     delivering AS (
         INSERT INTO deliveries (client_id, event_id)
-        SELECT k.client_id, n.id
+        SELECT r.client_id, n.id
         FROM numbered AS n
-        INNER JOIN clients AS c ON n.institution_id = c.institution_id AND c.revoked_at IS NULL
-        INNER JOIN callbacks AS k ON c.id = k.client_id
+        INNER JOIN receivers AS r ON n.institution_id = r.institution_id
         RETURNING id
     ),
 

@@ -36,10 +36,12 @@ EXECUTE FUNCTION audit_row('signing_key', 'id', 'algorithm data_key_id signs_fro
 DROP TRIGGER audit_institution ON institutions;
 CREATE CONSTRAINT TRIGGER audit_institution AFTER INSERT OR UPDATE OR DELETE ON institutions
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-EXECUTE FUNCTION audit_row('institution', 'code', 'id name kind bound_tokens');
+EXECUTE FUNCTION audit_row('institution', 'code', 'id name kind strong_authentication bound_tokens');
 DROP TRIGGER audit_client ON clients;
 CREATE CONSTRAINT TRIGGER audit_client AFTER INSERT OR UPDATE OR DELETE ON clients
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 EXECUTE FUNCTION audit_row(
-    'client', 'id', 'institution_id channel scopes sandbox secret_rotated_at revoked_at bound_tokens'
+    'client', 'id',
+    'institution_id channel scopes sandbox auth_method secret_rotated_at previous_secret_ends_at keys_replaced_at'
+    ' revoked_at bound_tokens'
 );

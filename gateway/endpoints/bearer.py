@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from auth import dpop
+from auth.certificates import ClientCertificates
 from auth.dpop import InvalidProof, NonceNeeded, ProofVerifier
 from auth.tokens import Caller, Confirmation, InvalidToken, TokenVerifier
 from database.pool import DATABASE_AWAY
@@ -30,11 +31,12 @@ class Refused(Exception):
 
 
 class Gate:
-    """Tells who calls, by the verifiers of tokens and of proofs."""
+    """Tells who calls, by the verifiers of tokens and of proofs, and the certificate of the connection."""
 
-    def __init__(self, tokens: TokenVerifier, proofs: ProofVerifier) -> None:
+    def __init__(self, tokens: TokenVerifier, proofs: ProofVerifier, certificates: ClientCertificates) -> None:
         self._tokens = tokens
         self._proofs = proofs
+        self._certificates = certificates
 
     async def caller_of(self, scope: Scope, headers: Headers) -> Caller:
         """Return the holder of the request's token. Raises Refused: 401 for none or a bad one, 400 for two, 503."""
@@ -46,7 +48,7 @@ class Gate:
         try:
             match scheme.lower():
                 case "bearer" if token:
-                    held = Confirmation()
+                    held = Confirmation(x5t_s256=self._thumbprint(scope, headers))
                     # Without waiting, since most requests are of this kind.
                     return self._tokens.remembered(token, held) or await self._tokens.verify(token, held)
                 case "dpop" if token:
@@ -70,10 +72,17 @@ class Gate:
         if not token.isascii():
             raise InvalidToken("not a JWT in its compact form")
         proof = self._proofs.read(dpop.proofs_of(headers), scope["method"], scope["path"], token)
-        held = Confirmation(jkt=proof.thumbprint)
+        held = Confirmation(proof.thumbprint, self._thumbprint(scope, headers))
         caller = self._tokens.remembered(token, held) or await self._tokens.verify(token, held)
         await self._proofs.use(proof)
         return caller
+
+    def _thumbprint(self, scope: Scope, headers: Headers) -> str | None:
+        if not self._certificates.configured:
+            return None
+        peer = scope.get("client")
+        certificate = self._certificates.certificate_of(headers, peer[0] if peer else None)
+        return certificate.thumbprint_s256 if certificate else None
 
 
 class OfferingNonces:

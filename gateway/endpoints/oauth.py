@@ -18,7 +18,7 @@ from database.pool import DATABASE_AWAY
 
 log = structlog.get_logger()
 
-# The longest form is a token to introspect, 2 KiB; this leaves room for signed assertions.
+# The longest form is a token to introspect, 2 KiB, with a client's assertion, 4 KiB.
 _BODY_BYTES_MAX: Final = 16 * 1024
 
 # RFC 6749, 7009, 7521 and 7662 have fewer parameters in all.
@@ -30,7 +30,7 @@ _BODY_SECONDS_MAX: Final = 10
 # Keys and metadata change seldom, and a retired key stays published for far longer than a copy is kept.
 _PUBLIC: Final = {"Cache-Control": "public, max-age=300"}
 
-_Endpoint = Callable[[Mapping[str, str], Mapping[str, str]], Awaitable[Answer]]
+_Endpoint = Callable[[Mapping[str, str], Mapping[str, str], str | None], Awaitable[Answer]]
 
 
 def oauth_routes(server: OAuthServer) -> list[Route]:
@@ -54,7 +54,8 @@ def oauth_routes(server: OAuthServer) -> list[Route]:
 def _form_endpoint(decide: _Endpoint) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            answer = await decide(request.headers, await _form(request))
+            peer = request.client.host if request.client else None
+            answer = await decide(request.headers, await _form(request), peer)
         except InvalidRequestError as error:
             answer = refusal(error)
         except (asyncpg.QueryCanceledError, *DATABASE_AWAY) as error:

@@ -1,6 +1,7 @@
 """One gateway process's OAuth server, its client over HTTP, and a few registered clients."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,18 +9,43 @@ import asyncpg
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from auth import clients, institutions, keys, scopes
+from auth.certificates import ClientCertificates, parse_network
+from auth.changes import Changes
 from auth.dpop import ProofVerifier
 from auth.proofs import ProofMemory
+from auth.published_keys import PublishedKeys
 from auth.server import OAuthServer
-from auth.tokens import TokenVerifier
+from auth.tokens import LOOK_UP_AGAIN_SECONDS, TokenVerifier
+from database.pool import connect
 from database.vault import Vault
+from gateway.app import guarded_client
+from gateway.endpoints.bearer import Gate, OfferingNonces, Refused
 from gateway.endpoints.oauth import oauth_routes
 
 ISSUER = "https://gateway.example"
 AUDIENCE = f"{ISSUER}/graphql"
 GRANT = {"grant_type": "client_credentials"}
+
+
+class Whoever:
+    """An endpoint that tells who calls, behind the gate that all endpoints have."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            caller = await self._gate.caller_of(scope, Headers(scope=scope))
+            answer = JSONResponse({"client_id": caller.client_id})
+        except Refused as refusal:
+            answer = JSONResponse({"message": refusal.message}, refusal.status, refusal.headers)
+        await answer(scope, receive, send)
 
 
 class Clock:
@@ -39,6 +65,7 @@ class Process:
     verifier: TokenVerifier
     server: OAuthServer
     http: httpx.AsyncClient
+    gate: Gate
 
     async def token(self, client: tuple[str, str], **parameters: str) -> str:
         answer = await self.http.post("/oauth/token", data=GRANT | parameters, auth=client)
@@ -69,25 +96,50 @@ async def vault(pool: asyncpg.Pool, vault_key: Any) -> Vault:
 
 
 @pytest.fixture
-async def start(pool: asyncpg.Pool, vault: Vault) -> AsyncIterator[Start]:
+async def start(pool: asyncpg.Pool, vault: Vault, database: str) -> AsyncIterator[Start]:
     """Start a process; several share the database, as workers do."""
-    started: list[httpx.AsyncClient] = []
+    running = AsyncExitStack()
 
-    async def start(*, sandbox: bool = False, issuer: str = ISSUER, **options: Any) -> Process:
+    async def start(
+        *,
+        sandbox: bool = False,
+        issuer: str = ISSUER,
+        proxies: str | None = None,
+        jwks_http: httpx.AsyncClient | None = None,
+        listen: bool = False,
+        **options: Any,
+    ) -> Process:
         async with pool.acquire() as connection:
             await keys.ensure_signing_key(connection, vault)
         ring = keys.KeyRing(pool, vault)
-        verifier = TokenVerifier(issuer=issuer, keys=ring, pool=pool, sandbox=sandbox, **options)
+        remember = {"remember_seconds": LOOK_UP_AGAIN_SECONDS}
+        verifier = TokenVerifier(issuer=issuer, keys=ring, pool=pool, sandbox=sandbox, **(remember | options))
+        changes = Changes(lambda: connect(database), verifier) if listen else None
+        if changes:
+            await running.enter_async_context(changes.heard())
+            await changes.listening()
+        outside = jwks_http or await running.enter_async_context(guarded_client(sandbox=sandbox))
         proofs = ProofVerifier(issuer, await ProofMemory.open(pool, vault.derived_key("dpop nonce")))
-        server = OAuthServer(issuer=issuer, pool=pool, keys=ring, verifier=verifier, proofs=proofs, sandbox=sandbox)
-        app = Starlette(routes=oauth_routes(server))
+        certificates = ClientCertificates(trusted_proxies=[parse_network(proxies)] if proxies else [])
+        server = OAuthServer(
+            issuer=issuer,
+            pool=pool,
+            keys=ring,
+            verifier=verifier,
+            proofs=proofs,
+            sandbox=sandbox,
+            published_keys=PublishedKeys(outside, sandbox=sandbox),
+            certificates=certificates,
+            changes=changes,
+        )
+        gate = Gate(verifier, proofs, certificates)
+        app = Starlette(routes=[*oauth_routes(server), Route("/graphql", OfferingNonces(Whoever(gate), proofs))])
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=issuer)
-        started.append(http)
-        return Process(verifier, server, http)
+        await running.enter_async_context(http)
+        return Process(verifier, server, http, gate)
 
-    yield start
-    for http in started:
-        await http.aclose()
+    async with running:
+        yield start
 
 
 @pytest.fixture

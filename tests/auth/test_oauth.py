@@ -239,7 +239,8 @@ async def test_the_metadata_name_what_there_is(start: Start) -> None:
     process = await start()
     metadata = (await process.http.get("/.well-known/oauth-authorization-server")).json()
     assert metadata["issuer"] == ISSUER
-    assert metadata["token_endpoint_auth_methods_supported"] == ["client_secret_basic"]
+    assert metadata["token_endpoint_auth_methods_supported"] == ["client_secret_basic", "private_key_jwt"]
+    assert metadata["token_endpoint_auth_signing_alg_values_supported"] == ["ES256", "PS256", "EdDSA"]
     assert metadata["grant_types_supported"] == ["client_credentials"]
     assert metadata["response_types_supported"] == []
     assert metadata["scopes_supported"] == list(scopes.ALL)
@@ -247,7 +248,13 @@ async def test_the_metadata_name_what_there_is(start: Start) -> None:
         path = metadata[name].removeprefix(ISSUER)
         assert (await process.http.get(path)).status_code in (200, 405)
     sandbox = (await (await start(sandbox=True)).http.get("/.well-known/oauth-authorization-server")).json()
-    assert sandbox["token_endpoint_auth_methods_supported"] == ["client_secret_basic", "client_secret_post"]
+    methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+    proxied = await (await start(sandbox=True, proxies="127.0.0.1")).http.get("/.well-known/oauth-authorization-server")
+    for endpoint in ("token", "revocation", "introspection"):
+        name = f"{endpoint}_endpoint_auth_methods_supported"
+        assert sandbox[name] == methods
+        assert proxied.json()[name] == [*methods, "tls_client_auth"]
+        assert "none" not in sandbox[f"{endpoint}_endpoint_auth_signing_alg_values_supported"]
 
 
 @pytest.mark.parametrize(

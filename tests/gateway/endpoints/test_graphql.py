@@ -10,6 +10,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from auth.certificates import ClientCertificates
 from auth.dpop import ProofVerifier
 from auth.tokens import Caller, Confirmation, TokenVerifier
 from gateway.admission import Admission
@@ -320,7 +321,7 @@ def http_of(verifier: Verifier, body_timeout_seconds: float = 30.0) -> httpx.Asy
     endpoint = GraphQLEndpoint(
         document_store(),
         runner,
-        Gate(cast(TokenVerifier, verifier), cast(ProofVerifier, None)),
+        Gate(cast(TokenVerifier, verifier), cast(ProofVerifier, None), ClientCertificates()),
         lambda _caller, _language: None,
         Admission(max_operations=1),
         body_timeout_seconds=body_timeout_seconds,

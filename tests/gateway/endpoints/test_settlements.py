@@ -10,6 +10,7 @@ import pytest
 from starlette.types import Message
 
 from auth import scopes
+from auth.certificates import ClientCertificates
 from auth.dpop import ProofVerifier
 from auth.tokens import Caller, Confirmation, TokenVerifier
 from gateway.endpoints import settlements
@@ -41,7 +42,7 @@ async def put(
     url: str, pieces: Iterator[bytes], pause_seconds: float, **limits: float
 ) -> tuple[int, dict[str, str], Any]:
     """Send pieces with pauses between them, never to the end, and return status, headers and problem."""
-    gate = Gate(cast(TokenVerifier, Verifier()), cast(ProofVerifier, None))
+    gate = Gate(cast(TokenVerifier, Verifier()), cast(ProofVerifier, None), ClientCertificates())
     endpoint = SettlementsEndpoint(gate, url, lambda: TODAY, "http://127.0.0.1", **limits)
     sent: list[Message] = []
 

@@ -1,0 +1,1 @@
+"""What follows a payment: messages to the tax ledger and to the banks, sent by a worker."""
