@@ -15,7 +15,6 @@ import httpx
 import structlog
 
 from auth.client_keys import KEY_SET_BYTES_MAX, PublicKey, candidates, usable_keys
-from auth.institutions import FieldError
 from contributions import addresses
 
 log = structlog.get_logger()
@@ -71,7 +70,7 @@ class PublishedKeys:
                 try:
                     known.keys = await self._fetch(uri)
                     known.fetched_at = now
-                except (httpx.HTTPError, FieldError, ValueError, TimeoutError) as error:
+                except (httpx.HTTPError, httpx.InvalidURL, ValueError, TimeoutError) as error:
                     # Only the kind: a message could hold what the other server sent.
                     log.warning("keys not fetched", client_id=client_id, reason=type(error).__name__)
             if now - known.fetched_at > KEPT_WHEN_AWAY_SECONDS:

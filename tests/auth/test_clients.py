@@ -1,12 +1,13 @@
 """Clients: registered under an institution, with a secret that nobody chose."""
 
 import base64
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
-from auth import clients, scopes
+from auth import clients, institutions, scopes
 from auth.institutions import FieldError
 
 pytestmark = pytest.mark.anyio
@@ -83,6 +84,43 @@ async def test_rotation_ends_the_old_secret(pool: asyncpg.Pool, icbc: tuple[str,
     assert client.secret_rotated_at is not None
     assert clients.secret_matches(client, new)
     assert not clients.secret_matches(client, old)
+
+
+async def test_the_old_secret_opens_until_the_overlap_ends(pool: asyncpg.Pool, icbc: tuple[str, str]) -> None:
+    client_id, first = icbc
+    second = await clients.rotate(pool, client_id, overlap=timedelta(hours=24))
+    client = await clients.find(pool, client_id)
+    assert [clients.secret_matches(client, secret) for secret in (first, second)] == [True, True]
+    assert not clients.secret_matches(client, "another")
+    third = await clients.rotate(pool, client_id, overlap=timedelta(hours=24))
+    client = await clients.find(pool, client_id)
+    assert [clients.secret_matches(client, secret) for secret in (first, second, third)] == [False, True, True]
+    await pool.execute("UPDATE clients SET previous_secret_ends_at = now() - interval '1 s'")
+    client = await clients.find(pool, client_id)
+    assert [clients.secret_matches(client, secret) for secret in (second, third)] == [False, True]
+
+
+@pytest.mark.parametrize("overlap", [timedelta(seconds=-1), timedelta(days=8)])
+async def test_an_overlap_has_an_end(pool: asyncpg.Pool, icbc: tuple[str, str], overlap: timedelta) -> None:
+    with pytest.raises(FieldError, match=r"^overlap: "):
+        await clients.rotate(pool, icbc[0], overlap=overlap)
+
+
+async def test_an_institution_that_is_limited_has_no_client_with_a_secret(
+    pool: asyncpg.Pool, icbc: tuple[str, str]
+) -> None:
+    assert await institutions.require_strong(pool, "ICBC") == ["icbc-app"]
+    client = await clients.find(pool, icbc[0])
+    assert client is not None
+    assert not client.usable(sandbox=True)
+    with pytest.raises(FieldError, match=r"^auth-method: "):
+        await clients.register(pool, "ICBC", None, ["payer:read"])
+    await institutions.require_strong(pool, "ICBC", required=False)
+    client = await clients.find(pool, icbc[0])
+    assert client is not None
+    assert client.usable(sandbox=False)
+    with pytest.raises(FieldError, match=r"^code: "):
+        await institutions.require_strong(pool, "NOBODY")
 
 
 async def test_revocation_is_for_good(pool: asyncpg.Pool, icbc: tuple[str, str]) -> None:

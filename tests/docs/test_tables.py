@@ -9,7 +9,7 @@ import pytest
 from babel.messages.pofile import read_po
 from pydantic_core import PydanticUndefined
 
-from auth import scopes, tokens
+from auth import assertions, scopes, tokens
 from contributions import names, problems
 from database.loading import assessing, reasons, records, report
 from gateway.endpoints import graphql, oauth
@@ -124,7 +124,8 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
         ("characters of a reason", inputs.MAX_REASON_LENGTH),
         ("characters of a name", names.MAX_LENGTH),
         ("seconds of an access token", tokens.LIFETIME_SECONDS),
-        ("seconds until a revoked client or token is refused everywhere", tokens.LOOK_UP_AGAIN_SECONDS),
+        ("seconds until a revoked client or token is refused everywhere, behind PgBouncer", tokens.UNHEARD_SECONDS),
+        ("seconds of a client's assertion", assertions.LIFETIME_SECONDS_MAX),
         ("bytes of a form to `/oauth/token`", oauth._BODY_BYTES_MAX),
     ],
 )

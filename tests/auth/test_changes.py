@@ -1,0 +1,119 @@
+"""What is taken back is refused by every process that hears of it, and nothing is remembered by one that is deaf."""
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+import asyncpg
+import pytest
+
+from auth import clients, institutions, tokens
+from auth.tokens import InvalidToken
+from tests.auth.conftest import Process, Start
+
+pytestmark = pytest.mark.anyio
+
+
+async def until_forgotten(process: Process, token: str) -> None:
+    with anyio.fail_after(10):
+        while process.verifier.remembered(token):  # noqa: ASYNC110 - a notification sets no event of ours
+            await anyio.sleep(0.002)
+
+
+async def until_refused(process: Process, token: str) -> None:
+    await until_forgotten(process, token)
+    with pytest.raises(InvalidToken):
+        await process.verifier.verify(token)
+
+
+async def test_a_token_revoked_here_is_forgotten_there(start: Start, icbc: tuple[str, str]) -> None:
+    here, there = await start(listen=True), await start(listen=True)
+    token, other = await here.token(icbc), await here.token(icbc)
+    for process in (here, there):
+        assert await process.verifier.verify(token)
+        assert await process.verifier.verify(other)
+    for _ in range(2):
+        assert (await here.http.post("/oauth/revoke", data={"token": token}, auth=icbc)).status_code == 200
+        assert here.verifier.remembered(token) is None
+        await until_refused(there, token)
+    assert there.verifier.remembered(other)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda pool: clients.revoke(pool, "icbc-app"),
+        lambda pool: pool.execute("DELETE FROM clients WHERE id = 'icbc-app'"),
+        lambda pool: institutions.require_strong(pool, "ICBC"),
+    ],
+    ids=["revoked", "removed", "limited"],
+)
+async def test_a_client_that_may_do_nothing_is_forgotten_everywhere(
+    start: Start,
+    icbc: tuple[str, str],
+    abc: tuple[str, str],
+    pool: asyncpg.Pool,
+    change: Callable[[asyncpg.Pool], Awaitable[object]],
+) -> None:
+    processes = [await start(listen=True), await start(listen=True)]
+    token, bystander = await processes[0].token(icbc), await processes[0].token(abc)
+    for process in processes:
+        await process.verifier.verify(token)
+        await process.verifier.verify(bystander)
+    await change(pool)
+    for process in processes:
+        await until_refused(process, token)
+        assert await process.verifier.verify(bystander)
+
+
+async def test_a_scope_taken_away_is_seen_at_once(start: Start, icbc: tuple[str, str], pool: asyncpg.Pool) -> None:
+    process = await start(listen=True)
+    token = await process.token(icbc)
+    await process.verifier.verify(token)
+    await pool.execute("UPDATE clients SET scopes = '{payer:read}'")
+    await until_forgotten(process, token)
+    assert (await process.verifier.verify(token)).scopes == {"payer:read"}
+
+
+async def test_a_deaf_process_remembers_nothing_and_listens_again(
+    start: Start, icbc: tuple[str, str], pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auth.changes._CONNECT_AGAIN_SECONDS", 0.2)
+    process = await start(listen=True)
+    token = await process.token(icbc)
+    await process.verifier.verify(token)
+    assert process.verifier.remembered(token)
+    await pool.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'gateway command' AND datname = current_database()"
+    )
+    await until_forgotten(process, token)
+    with anyio.fail_after(10):
+        while not process.verifier.remembered(token):
+            assert await process.verifier.verify(token)
+            await anyio.sleep(0.01)
+
+
+async def test_what_changes_while_it_is_looked_up_is_not_remembered(
+    process: Process, icbc: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await process.token(icbc)
+    look_up = process.verifier.look_up
+
+    async def slow(access: tokens.AccessToken) -> tokens.Caller:
+        caller = await look_up(access)
+        process.verifier.forget("client:icbc-app")
+        return caller
+
+    monkeypatch.setattr(process.verifier, "look_up", slow)
+    assert await process.verifier.verify(token)
+    assert process.verifier.remembered(token) is None
+
+
+async def test_a_payment_s_tables_notify_nobody(pool: asyncpg.Pool) -> None:
+    notifying = await pool.fetch(
+        """
+        SELECT DISTINCT t.tgrelid::regclass::text AS name FROM pg_trigger AS t
+        INNER JOIN pg_proc AS p ON t.tgfoid = p.oid WHERE p.prosrc LIKE '%authorization_changed%'
+        """
+    )
+    assert {row["name"] for row in notifying} == {"clients", "institutions", "revoked_tokens"}
