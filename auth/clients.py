@@ -127,9 +127,8 @@ async def register(
         raise FieldError("secret", "this one is public, and for clients of the sandbox only")
     secret = secret or secrets.token_urlsafe(_SECRET_BYTES)
     method = Method(methods.CLIENT_SECRET_BASIC, secret_hash=hash_secret(secret))
-    return await _insert(
-        connection, institution_code, channel, scopes, client_id, method, sandbox, bound_tokens
-    ), secret
+    client_id = await _insert(connection, institution_code, channel, scopes, client_id, method, sandbox, bound_tokens)
+    return client_id, secret
 
 
 async def register_strong(

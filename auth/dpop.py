@@ -175,8 +175,8 @@ def _import_key(jwk: object, algorithm: str) -> ECKey | RSAKey | OKPKey:
         raise InvalidProof("jwk must be a public key of the kind that alg is for")
     if _PRIVATE_MEMBERS.intersection(jwk):
         raise InvalidProof("jwk must not be private")
-    if jwk["kty"] == "RSA" and jwk.get("e") != _RSA_EXPONENT:
-        raise InvalidProof("the RSA key must have the exponent 65537")
+    if jwk["kty"] == "RSA":
+        _check_rsa(jwk)
     # The numbers alone: what a jwk says of its use is about where it is published.
     numbers = {name: value for name, value in jwk.items() if name in ("kty", "crv", "x", "y", "n", "e")}
     try:
@@ -184,9 +184,18 @@ def _import_key(jwk: object, algorithm: str) -> ECKey | RSAKey | OKPKey:
         _VERIFIERS[algorithm].check_key(key)
     except (JoseError, ValueError, TypeError) as error:
         raise InvalidProof("jwk is no key that alg can use") from error
-    if isinstance(key, RSAKey) and not _RSA_BITS_MIN <= key.public_key.key_size <= _RSA_BITS_MAX:
-        raise InvalidProof(f"the RSA key must have {_RSA_BITS_MIN} to {_RSA_BITS_MAX} bits")
     return key
+
+
+def _check_rsa(jwk: dict[str, Any]) -> None:
+    if jwk.get("e") != _RSA_EXPONENT:
+        raise InvalidProof("the RSA key must have the exponent 65537")
+    try:
+        bits = int.from_bytes(_decoded(jwk.get("n", ""))).bit_length()
+    except (ValueError, TypeError) as error:
+        raise InvalidProof("the RSA key's n is not base64url") from error
+    if not _RSA_BITS_MIN <= bits <= _RSA_BITS_MAX:
+        raise InvalidProof(f"the RSA key must have {_RSA_BITS_MIN} to {_RSA_BITS_MAX} bits")
 
 
 def _is_signed(header: _Header, signed: bytes, signature: str) -> bool:
