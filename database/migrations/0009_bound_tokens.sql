@@ -1,4 +1,4 @@
--- Tokens that are worth nothing to whoever steals them (RFC 9449, RFC 8705), and signing keys that change on a schedule.
+-- Tokens that are worth nothing to whoever steals them (RFC 9449, RFC 8705), and signing keys that rotate.
 
 -- Whose tokens must be bound: DPOP to a key that the client proves to hold with each request, CERTIFICATE to the
 -- certificate of its TLS connection. An institution's rule holds for its clients that have none of their own.
