@@ -16,6 +16,9 @@ from auth import scopes as scope_names
 from auth.institutions import FieldError
 from auth.methods import Method
 
+BOUND_TOKENS: Final = ("DPOP", "CERTIFICATE")
+"What a client's tokens can be required to be bound to: a key with DPoP (RFC 9449), its certificate (RFC 8705)."
+
 CHANNELS: Final = ("COUNTER", "MOBILE_BANKING", "WECHAT", "MINI_PROGRAM", "TAX_WINDOW")
 
 SANDBOX_SECRET: Final = "sandbox"  # noqa: S105 - public by the contract, and refused outside the sandbox
@@ -66,11 +69,17 @@ class Client:
     created_at: datetime
     secret_rotated_at: datetime | None
     revoked_at: datetime | None
+    bound_tokens: str | None
+    "One of BOUND_TOKENS: its own rule, else its institution's."
 
     def usable(self, *, sandbox: bool) -> bool:
         """Whether it may do anything: not revoked, its method allowed, no sandbox client where the server is none."""
         allowed = not self.strong_only or self.auth_method in methods.STRONG
         return self.revoked_at is None and allowed and (sandbox or not self.sandbox)
+
+    def is_content_with(self, *, jkt: str | None, x5t_s256: str | None) -> bool:
+        """Whether a token that is bound to these, None for not, is bound as it must be."""
+        return {None: True, "DPOP": jkt is not None, "CERTIFICATE": x5t_s256 is not None}[self.bound_tokens]
 
 
 def secret_matches(client: Client | None, secret: str) -> bool:
@@ -105,18 +114,21 @@ async def register(
     client_id: str | None = None,
     secret: str | None = None,
     sandbox: bool = False,
+    bound_tokens: str | None = None,
 ) -> tuple[str, str]:
     """Register a client, and return its id and its secret, which is never shown again.
 
     An id and a secret of 256 bits are made up unless given. `channel` is one of CHANNELS, or None for an
-    agency. Raises FieldError for an institution, channel or scope that is unknown, a client id that is
-    malformed or taken, and the sandbox's secret outside the sandbox.
+    agency; `bound_tokens` one of BOUND_TOKENS, or None for the institution's rule. Raises FieldError for an
+    institution, channel, scope or way to bind that is unknown, a client id that is malformed or taken, and the
+    sandbox's secret outside the sandbox.
     """
     if secret == SANDBOX_SECRET and not sandbox:
         raise FieldError("secret", "this one is public, and for clients of the sandbox only")
     secret = secret or secrets.token_urlsafe(_SECRET_BYTES)
     method = Method(methods.CLIENT_SECRET_BASIC, secret_hash=hash_secret(secret))
-    return await _insert(connection, institution_code, channel, scopes, client_id, method, sandbox), secret
+    client_id = await _insert(connection, institution_code, channel, scopes, client_id, method, sandbox, bound_tokens)
+    return client_id, secret
 
 
 async def register_strong(
@@ -127,9 +139,10 @@ async def register_strong(
     method: Method,
     *,
     client_id: str | None = None,
+    bound_tokens: str | None = None,
 ) -> str:
     """Register a client that has no secret, and return its id. Raises FieldError as `register` does."""
-    return await _insert(connection, institution_code, channel, scopes, client_id, method, sandbox=False)
+    return await _insert(connection, institution_code, channel, scopes, client_id, method, False, bound_tokens)
 
 
 async def _insert(
@@ -140,7 +153,9 @@ async def _insert(
     client_id: str | None,
     method: Method,
     sandbox: bool,
+    bound_tokens: str | None,
 ) -> str:
+    check_bound_tokens(bound_tokens)
     if channel is not None and channel not in CHANNELS:
         raise FieldError("channel", f"must be one of {', '.join(CHANNELS)}")
     try:
@@ -158,9 +173,9 @@ async def _insert(
             """
             INSERT INTO clients (
                 id, institution_id, channel, scopes, secret_hash, sandbox, auth_method, jwks, jwks_uri,
-                certificate_name_type, certificate_name
+                certificate_name_type, certificate_name, bound_tokens
             )
-            SELECT $1, i.id, $3, $4, $5, $6, $7, $8::text::jsonb, $9, $10, $11
+            SELECT $1, i.id, $3, $4, $5, $6, $7, $8::text::jsonb, $9, $10, $11, $13
             FROM institutions AS i
             WHERE i.code = $2 AND (NOT i.strong_authentication OR $7 = ANY($12::text []))
             RETURNING id
@@ -177,6 +192,7 @@ async def _insert(
             method.certificate_name_type,
             method.certificate_name,
             methods.STRONG,
+            bound_tokens,
         )
     except asyncpg.UniqueViolationError as error:
         raise FieldError("client_id", f"{client_id} is taken") from error
@@ -251,13 +267,46 @@ async def revoke(connection: asyncpg.Connection, client_id: str) -> None:
         raise FieldError("client_id", f"no client has the id {client_id[:64]!r}")
 
 
+async def bind_tokens(connection: asyncpg.Connection, client_id: str, bound_tokens: str | None) -> None:
+    """Require that the client's tokens are bound from now on; None leaves it to the institution.
+
+    Tokens that are not bound so end like revoked ones. Raises FieldError for an unknown client or way to bind.
+    """
+    check_bound_tokens(bound_tokens)
+    bound = await connection.fetchval(
+        "UPDATE clients SET bound_tokens = $2 WHERE id = $1 RETURNING id", client_id, bound_tokens
+    )
+    if bound is None:
+        raise FieldError("client_id", f"no client has the id {client_id[:64]!r}")
+
+
+async def bind_institution_tokens(connection: asyncpg.Connection, code: str, bound_tokens: str | None) -> None:
+    """Require that the tokens of an institution's clients are bound, unless a client has a rule of its own.
+
+    Raises FieldError for an unknown institution or way to bind.
+    """
+    check_bound_tokens(bound_tokens)
+    bound = await connection.fetchval(
+        "UPDATE institutions SET bound_tokens = $2 WHERE code = $1 RETURNING code", code, bound_tokens
+    )
+    if bound is None:
+        raise FieldError("institution", f"no institution has the code {code[:20]!r}")
+
+
+def check_bound_tokens(bound_tokens: str | None) -> None:
+    """Raise FieldError for what is neither one of BOUND_TOKENS nor None."""
+    if bound_tokens is not None and bound_tokens not in BOUND_TOKENS:
+        raise FieldError("bound_tokens", f"must be one of {', '.join(BOUND_TOKENS)}")
+
+
 _SELECT: Final = """
     SELECT
         c.id, c.institution_id, i.code AS institution_code, i.name AS institution_name,
         i.kind AS institution_kind, c.channel, c.scopes, c.auth_method, c.secret_hash,
         CASE WHEN c.previous_secret_ends_at > now() THEN c.previous_secret_hash END AS previous_secret_hash,
         c.jwks::text AS jwks, c.jwks_uri, c.certificate_name_type, c.certificate_name,
-        i.strong_authentication AS strong_only, c.sandbox, c.created_at, c.secret_rotated_at, c.revoked_at
+        i.strong_authentication AS strong_only, c.sandbox, c.created_at, c.secret_rotated_at, c.revoked_at,
+        coalesce(c.bound_tokens, i.bound_tokens) AS bound_tokens
     FROM clients AS c
     INNER JOIN institutions AS i ON c.institution_id = i.id
 """

@@ -15,6 +15,7 @@ from authlib.oauth2.rfc6749 import (
     ClientCredentialsGrant,
     ClientMixin,
     InvalidClientError,
+    InvalidRequestError,
     OAuth2Request,
     UnsupportedGrantTypeError,
 )
@@ -23,7 +24,7 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from auth import clients, methods, scopes
 from auth.certificates import Certificate
 from auth.clients import Client
-from auth.tokens import AccessTokenGenerator
+from auth.tokens import AccessTokenGenerator, Confirmation
 
 GRANT_TYPE: Final = "client_credentials"
 
@@ -41,6 +42,24 @@ class Answer:
     status: int
     body: dict[str, Any] = field(repr=False)
     headers: dict[str, str] = field(default_factory=lambda: dict(UNCACHED))
+
+
+class UseDPoPNonceError(OAuth2Error):  # type: ignore[misc]  # Authlib has no types
+    """The proof lacks the nonce of the answer's header (RFC 9449, 8)."""
+
+    error = "use_dpop_nonce"
+
+
+class InvalidDPoPProofError(OAuth2Error):  # type: ignore[misc]  # Authlib has no types
+    """The proof proves nothing (RFC 9449, 5)."""
+
+    error = "invalid_dpop_proof"
+
+
+_MUST_BE_BOUND: Final = {
+    "DPOP": "this client's tokens must be bound to a key: send a DPoP proof",
+    "CERTIFICATE": "this client's tokens must be bound to its certificate: send it in the TLS handshake",
+}
 
 
 class TooManyAtOnceError(OAuth2Error):  # type: ignore[misc]  # Authlib has no types
@@ -135,6 +154,10 @@ class _ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]  # Authl
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         """Do what Authlib's does, but log no token; and a token that is signed need not be saved."""
+        confirmation: Confirmation = self.server.confirmation
+        client: Client = self.request.client.client
+        if not client.is_content_with(jkt=confirmation.jkt, x5t_s256=confirmation.x5t_s256):
+            raise InvalidRequestError(_MUST_BE_BOUND[client.bound_tokens or ""])
         token = self.generate_token(scope=self.request.payload.scope, include_refresh_token=False)
         return 200, token, []
 
@@ -146,6 +169,7 @@ class GrantServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
         super().__init__(scopes_supported=scopes.ALL)
         self._credentials = credentials
         self._auth_methods = auth_methods
+        self.confirmation = generator.confirmation
         self.register_token_generator("default", generator)
         self.register_grant(_ClientCredentials)
 

@@ -14,16 +14,26 @@ from authlib.common.security import is_secure_transport
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError
 
-from auth import client_keys, methods, scopes, tokens
+from auth import client_keys, dpop, methods, scopes, tokens
 from auth.assertions import AssertionVerifier
 from auth.authentication import ClientAuthenticator
 from auth.certificates import ClientCertificates
 from auth.changes import Changes
 from auth.clients import Client
-from auth.grants import GRANT_TYPE, Answer, FormRequest, GrantServer, TooManyAtOnceError, refusal
+from auth.dpop import InvalidProof, NonceNeeded, ProofVerifier
+from auth.grants import (
+    GRANT_TYPE,
+    Answer,
+    FormRequest,
+    GrantServer,
+    InvalidDPoPProofError,
+    TooManyAtOnceError,
+    UseDPoPNonceError,
+    refusal,
+)
 from auth.keys import KeyRing
 from auth.published_keys import PublishedKeys
-from auth.tokens import AccessToken, InvalidToken, TokenVerifier
+from auth.tokens import AccessToken, Confirmation, InvalidToken, TokenVerifier
 
 # A hash takes 4 MiB and 2 ms of a core: so many at once keep the cores busy and leave the event loop its own.
 _HASHES_AT_ONCE: Final = 4
@@ -50,6 +60,7 @@ class OAuthServer:
         pool: asyncpg.Pool,
         keys: KeyRing,
         verifier: TokenVerifier,
+        proofs: ProofVerifier,
         sandbox: bool,
         published_keys: PublishedKeys,
         certificates: ClientCertificates | None = None,
@@ -62,6 +73,7 @@ class OAuthServer:
         self._pool = pool
         self._keys = keys
         self._verifier = verifier
+        self._proofs = proofs
         self._changes = changes
         certificates = certificates or ClientCertificates()
         self._authenticator = ClientAuthenticator(
@@ -78,17 +90,41 @@ class OAuthServer:
             methods.PRIVATE_KEY_JWT,
             *([methods.TLS_CLIENT_AUTH] if certificates.configured else []),
         ]
+        self._binds_to_certificates = certificates.configured
         self._hashing = anyio.CapacityLimiter(_HASHES_AT_ONCE)
 
     async def token(self, headers: Mapping[str, str], form: Mapping[str, str], peer: str | None = None) -> Answer:
-        """Issue an access token for client credentials. `peer` is the address at the connection's other end."""
+        """Issue an access token for client credentials, bound to the key of a DPoP proof if there is one.
+
+        A client that authenticates by its certificate gets one that is bound to that. `peer` is the address at the
+        connection's other end.
+        """
+        proofs = dpop.proofs_of(headers)
         try:
-            if "grant_type" not in form:
-                raise InvalidRequestError("grant_type is missing")
-            request, server = await self._prepare("/oauth/token", headers, form, peer)
-            return await self._in_thread(server.create_token_response, request)
+            answer = await self._token(headers, form, peer, proofs)
         except OAuth2Error as error:
-            return refusal(error)
+            answer = refusal(error)
+        except NonceNeeded as error:
+            answer = refusal(UseDPoPNonceError(str(error)))
+        except InvalidProof as error:
+            answer = refusal(InvalidDPoPProofError(str(error)))
+        if proofs:
+            answer.headers[dpop.NONCE_HEADER] = self._proofs.nonce()
+        return answer
+
+    async def _token(
+        self, headers: Mapping[str, str], form: Mapping[str, str], peer: str | None, proofs: list[str]
+    ) -> Answer:
+        """Answer; the proof is used up last, and read before the client's assertion is used up for nothing."""
+        if "grant_type" not in form:
+            raise InvalidRequestError("grant_type is missing")
+        proof = self._proofs.read(proofs, "POST", "/oauth/token") if proofs else None
+        jkt = proof.thumbprint if proof else None
+        request, server = await self._prepare("/oauth/token", headers, form, peer, jkt)
+        answer: Answer = await self._in_thread(server.create_token_response, request)
+        if proof and answer.status == 200:
+            await self._proofs.use(proof)
+        return answer
 
     async def revoke(self, headers: Mapping[str, str], form: Mapping[str, str], peer: str | None = None) -> Answer:
         """Revoke the client's own token. What is none, or has ended, gets the same answer (RFC 7009, 2.2).
@@ -126,7 +162,7 @@ class OAuthServer:
                 "active": True,
                 "scope": " ".join(scopes.ordered(caller.scopes)),
                 "client_id": access.client_id,
-                "token_type": "Bearer",
+                "token_type": access.confirmation.token_type,
                 "exp": access.expires_at,
                 "iat": access.issued_at,
                 "sub": access.client_id,
@@ -134,6 +170,8 @@ class OAuthServer:
                 "iss": self.issuer,
                 "jti": access.id,
             }
+            if access.confirmation.cnf:
+                body["cnf"] = access.confirmation.cnf
             return Answer(200, body)
         except OAuth2Error as error:
             return refusal(error)
@@ -157,6 +195,8 @@ class OAuthServer:
             **{
                 f"{endpoint}_auth_signing_alg_values_supported": list(client_keys.ALGORITHMS) for endpoint in _ENDPOINTS
             },
+            "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
+            "tls_client_certificate_bound_access_tokens": self._binds_to_certificates,
         }
 
     async def _revoke(self, access: AccessToken) -> None:
@@ -180,12 +220,19 @@ class OAuthServer:
         return credentials.client, form["token"]
 
     async def _prepare(
-        self, path: str, headers: Mapping[str, str], form: Mapping[str, str], peer: str | None
+        self,
+        path: str,
+        headers: Mapping[str, str],
+        form: Mapping[str, str],
+        peer: str | None,
+        jkt: str | None = None,
     ) -> tuple[FormRequest, GrantServer]:
         """Authenticate the client, or fetch what Authlib is going to compare its secret with."""
         credentials = await self._authenticator.credentials(headers, form, peer)
+        certificate = credentials.certificate
+        confirmation = Confirmation(jkt, certificate.thumbprint_s256 if certificate else None)
         signing_key = (await self._keys.keys()).signing
-        generator = tokens.AccessTokenGenerator(self.issuer, signing_key)
+        generator = tokens.AccessTokenGenerator(self.issuer, signing_key, confirmation)
         request = FormRequest(self.issuer + path, headers, form)
         return request, GrantServer(credentials, generator, self._secret_methods)
 

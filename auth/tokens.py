@@ -59,6 +59,41 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Keys by their thumbprints: those that a token is bound to (RFC 7800), or that its sender has proved to hold.
+
+    As the claim `cnf` writes them: SHA-256, base64url without padding.
+    """
+
+    jkt: str | None = None
+    "A key that signs DPoP proofs (RFC 9449, 6.1)."
+    x5t_s256: str | None = None
+    "A client certificate (RFC 8705, 3.1)."
+
+    @property
+    def cnf(self) -> dict[str, str]:
+        """The claim `cnf`; empty for a token that whoever holds it may use."""
+        named = {"jkt": self.jkt, "x5t#S256": self.x5t_s256}
+        return {name: value for name, value in named.items() if value is not None}
+
+    @property
+    def token_type(self) -> str:
+        """How the token is sent: the scheme of the Authorization header."""
+        return "DPoP" if self.jkt else "Bearer"
+
+    def proved_by(self, held: "Confirmation") -> bool:
+        """Whether a sender who holds these may use the token.
+
+        A proof for a token that is not bound to its key is refused like no proof for one that is: a client that
+        proves believes its token to be worthless to others. A certificate comes with every request of its owner's.
+        """
+        return self.jkt == held.jkt and (self.x5t_s256 is None or self.x5t_s256 == held.x5t_s256)
+
+
+_UNBOUND: Final = Confirmation()
+
+
+@dataclass(frozen=True, slots=True)
 class AccessToken:
     """What a token says, once signature and claims are verified. Times are seconds since 1970 (UTC)."""
 
@@ -67,12 +102,14 @@ class AccessToken:
     scopes: frozenset[str]
     issued_at: int
     expires_at: int
+    confirmation: Confirmation
 
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
     caller: Caller
     token_id: str
+    confirmation: Confirmation
     until: float
 
 
@@ -87,9 +124,10 @@ class AccessTokenGenerator(JWTBearerTokenGenerator):  # type: ignore[misc]  # Au
     Authlib's own are RS256, the client's id as the audience, and ten days for client credentials.
     """
 
-    def __init__(self, issuer: str, key: ECKey) -> None:
+    def __init__(self, issuer: str, key: ECKey, confirmation: Confirmation = _UNBOUND) -> None:
         super().__init__(issuer, alg=ALGORITHM, expires_generator=LIFETIME_SECONDS)
         self._key = key
+        self.confirmation = confirmation
 
     def get_jwks(self) -> KeySet:
         """Return the signing key. In a set, since only then is its id written into the header."""
@@ -98,6 +136,15 @@ class AccessTokenGenerator(JWTBearerTokenGenerator):  # type: ignore[misc]  # Au
     def get_audiences(self, client: Any, user: Any, scope: str) -> str:
         """Return the gateway's API, whoever asks."""
         return audience_of(self.issuer)
+
+    def get_extra_claims(self, client: Any, grant_type: str, user: Any, scope: str) -> dict[str, Any]:
+        """Return what binds the token."""
+        return {"cnf": self.confirmation.cnf} if self.confirmation.cnf else {}
+
+    def generate(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """Return the token with how it is sent."""
+        token: dict[str, Any] = super().generate(*arguments, **options)
+        return token | {"token_type": self.confirmation.token_type}
 
 
 class TokenVerifier:
@@ -139,8 +186,11 @@ class TokenVerifier:
             scope={"essential": True},
         )
 
-    def remembered(self, token: str) -> Caller | None:
-        """Return the holder of a token that was verified lately, without waiting. None: ask `verify`."""
+    def remembered(self, token: str, held: Confirmation = _UNBOUND) -> Caller | None:
+        """Return the holder of a token that was verified lately, without waiting. None: ask `verify`.
+
+        `held` is what the sender has proved to hold, with this very request.
+        """
         if len(token) > _TOKEN_LENGTH_MAX or not token.isascii():
             return None
         digest = _digest(token)
@@ -150,23 +200,27 @@ class TokenVerifier:
         if memory.until <= self._clock():
             del self._memory[digest]
             return None
+        if not memory.confirmation.proved_by(held):
+            return None
         self._memory.move_to_end(digest)
         return memory.caller
 
-    async def verify(self, token: str) -> Caller:
-        """Return the holder of the token.
+    async def verify(self, token: str, held: Confirmation = _UNBOUND) -> Caller:
+        """Return the holder of the token. `held` is what the sender has proved to hold, with this very request.
 
-        Raises InvalidToken when the token is none of ours, not for this API, expired or revoked, or when its
-        client is unknown, revoked, or a sandbox client outside the sandbox.
+        Raises InvalidToken when the token is none of ours, not for this API, expired or revoked, bound to what
+        the sender does not hold, or when its client is unknown, revoked, or a sandbox client outside the sandbox.
         """
-        if caller := self.remembered(token):
+        if caller := self.remembered(token, held):
             return caller
         access = await self.read(token)
+        if not access.confirmation.proved_by(held):
+            raise InvalidToken("the token is bound to what its sender does not hold")
         forgotten = self._forgotten
         caller = await self.look_up(access)
         if forgotten == self._forgotten and self._remember_seconds > 0:
             until = min(self._clock() + self._remember_seconds, access.expires_at + _CLOCK_SKEW_SECONDS)
-            self._memory[_digest(token)] = _Memory(caller, access.id, until)
+            self._memory[_digest(token)] = _Memory(caller, access.id, access.confirmation, until)
             if len(self._memory) > _REMEMBERED_MAX:
                 self._memory.popitem(last=False)
         return caller
@@ -196,6 +250,7 @@ class TokenVerifier:
             scopes=frozenset(claims["scope"].split()),
             issued_at=claims["iat"],
             expires_at=claims["exp"],
+            confirmation=_confirmation(claims.get("cnf", {})),
         )
 
     async def look_up(self, access: AccessToken) -> Caller:
@@ -206,6 +261,8 @@ class TokenVerifier:
         client = await clients.find(self._pool, access.client_id)
         if client is None or not client.usable(sandbox=self._sandbox):
             raise InvalidToken("the client is unknown or revoked")
+        if not client.is_content_with(jkt=access.confirmation.jkt, x5t_s256=access.confirmation.x5t_s256):
+            raise InvalidToken("the client's tokens must be bound")
         if await is_revoked(self._pool, access):
             raise InvalidToken("the token is revoked")
         return Caller(
@@ -255,6 +312,13 @@ async def revoke(pool: asyncpg.Pool, access: AccessToken) -> bool:
 async def is_revoked(pool: asyncpg.Pool, access: AccessToken) -> bool:
     """Whether this token has been revoked."""
     return bool(await pool.fetchval("SELECT EXISTS (SELECT 1 FROM revoked_tokens WHERE jti = $1)", access.id))
+
+
+def _confirmation(cnf: dict[str, str]) -> Confirmation:
+    """Read the claim of a token that we signed; a way to bind that is unknown here binds nobody's token."""
+    if unknown := set(cnf) - {"jkt", "x5t#S256"}:
+        raise InvalidToken(f"cnf has {len(unknown)} unknown members")
+    return Confirmation(cnf.get("jkt"), cnf.get("x5t#S256"))
 
 
 def _digest(token: str) -> bytes:

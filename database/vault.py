@@ -127,6 +127,10 @@ class Vault:
     def _index(self, message: bytes) -> bytes:
         return hmac.digest(self._lookup_key, message, "sha256")[:_INDEX_BYTES]
 
+    def derived_key(self, purpose: str) -> bytes:
+        """32 bytes for one purpose, the same in every process, which tell nothing of the key that they come from."""
+        return hmac.digest(self._lookup_key, b"derived key\0" + purpose.encode(), "sha256")
+
     @property
     def identity_key_id(self) -> int:
         """The data key of what `seal` seals; keep it beside the sealed bytes.

@@ -15,7 +15,9 @@ from starlette.routing import Route
 
 from auth.certificates import ClientCertificates
 from auth.changes import Changes
+from auth.dpop import ProofVerifier
 from auth.keys import KeyRing, ensure_signing_key
+from auth.proofs import ProofMemory
 from auth.published_keys import PublishedKeys
 from auth.server import OAuthServer
 from auth.signature_keys import SignatureKeys
@@ -26,6 +28,7 @@ from database.migrate import missing
 from database.pool import DATABASE_AWAY, InstitutionPool, connect, open_pool
 from database.vault import Vault
 from gateway.admission import Admission
+from gateway.endpoints.bearer import Gate, OfferingNonces
 from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
 from gateway.endpoints.oauth import oauth_routes
@@ -128,24 +131,28 @@ async def _vault(settings: Settings, pool: asyncpg.Pool) -> Vault:
 async def _routes(
     metrics: Metrics, settings: Settings, pool: asyncpg.Pool, vault: Vault, running: AsyncExitStack
 ) -> list[Route]:
-    keys = KeyRing(pool, vault)
+    keys = KeyRing(pool, vault, settings.signing_key_lifetime)
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
     assert settings.public_url is not None
     issuer = settings.public_url
     verifier = TokenVerifier(issuer=issuer, keys=keys, pool=pool, sandbox=settings.sandbox)
+    proofs = ProofVerifier(issuer, await ProofMemory.open(pool, vault.derived_key("dpop nonce")))
+    certificates = ClientCertificates(
+        trusted_proxies=settings.trusted_proxies or (), header=settings.client_certificate_header
+    )
+    gate = Gate(verifier, proofs, certificates)
     oauth = OAuthServer(
         issuer=issuer,
         pool=pool,
         keys=keys,
         verifier=verifier,
+        proofs=proofs,
         sandbox=settings.sandbox,
         published_keys=PublishedKeys(
             await running.enter_async_context(guarded_client(sandbox=settings.sandbox)), sandbox=settings.sandbox
         ),
-        certificates=ClientCertificates(
-            trusted_proxies=settings.trusted_proxies or (), header=settings.client_certificate_header
-        ),
+        certificates=certificates,
         changes=await _changes(settings, verifier, running),
     )
 
@@ -175,14 +182,13 @@ async def _routes(
         introspectable=settings.introspectable,
     )
     runner = Runner(core, word_exception, hide_suggestions=hide_suggestions)
+    graphql = GraphQLEndpoint(documents, runner, gate, make_context, Admission(settings.max_operations), signing)
+    settlements = SettlementsEndpoint(gate, database_url, settings.today, issuer)
     return [
-        Route(
-            "/graphql",
-            GraphQLEndpoint(documents, runner, verifier, make_context, Admission(settings.max_operations), signing),
-        ),
+        Route("/graphql", OfferingNonces(graphql, proofs)),
         *oauth_routes(oauth),
         *health_routes(pool, metrics.registry),
-        Route("/settlements/{date}", SettlementsEndpoint(verifier, database_url, settings.today, issuer)),
+        Route("/settlements/{date}", OfferingNonces(settlements, proofs)),
     ]
 
 

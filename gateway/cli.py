@@ -157,17 +157,21 @@ def register_client(
     subject_dn: Annotated[str | None, typer.Option(help="The subject of its certificate (RFC 4514).")] = None,
     san_dns: Annotated[str | None, typer.Option(help="A DNS name of its certificate.")] = None,
     san_uri: Annotated[str | None, typer.Option(help="A URI of its certificate.")] = None,
+    bound_tokens: Annotated[str | None, typer.Option(help="Require bound tokens: dpop, certificate.")] = None,
 ) -> None:
     """Register a client and print its id as JSON, with its secret if it has one: that is shown this once."""
 
     async def work(connection: asyncpg.Connection, _settings: Settings) -> dict[str, str]:
+        bound = _binding(bound_tokens or "none")
         names = {methods.SUBJECT_DN: subject_dn, methods.SAN_DNS: san_dns, methods.SAN_URI: san_uri}
         given = {"jwks": jwks, "jwks-uri": jwks_uri, **names}
         one = [(what, value) for what, value in given.items() if value is not None]
         method: methods.Method | None
         match auth_method, one:
             case methods.CLIENT_SECRET_BASIC, []:
-                client_id, secret = await clients.register(connection, institution, channel, scope.split())
+                client_id, secret = await clients.register(
+                    connection, institution, channel, scope.split(), bound_tokens=bound
+                )
                 return {"client_id": client_id, "client_secret": secret}
             case methods.PRIVATE_KEY_JWT, [("jwks", Path() as file)]:
                 method = methods.by_keys(file.read_bytes())
@@ -182,10 +186,35 @@ def register_client(
                     f"{methods.CLIENT_SECRET_BASIC} alone, {methods.PRIVATE_KEY_JWT} with --jwks or --jwks-uri, or "
                     f"{methods.TLS_CLIENT_AUTH} with --subject-dn, --san-dns or --san-uri",
                 )
-        client_id = await clients.register_strong(connection, institution, channel, scope.split(), method)
+        client_id = await clients.register_strong(
+            connection, institution, channel, scope.split(), method, bound_tokens=bound
+        )
         return {"client_id": client_id}
 
     typer.echo(json.dumps(with_connection(work)))
+
+
+@clients_app.command("bind")
+def bind_client(
+    client_id: Annotated[str, typer.Argument(metavar="ID")],
+    to: Annotated[str, typer.Argument(help="dpop, certificate; none for the institution's rule.")],
+) -> None:
+    """Require that a client's tokens are bound; those that are not end."""
+    with_connection(lambda connection, _: clients.bind_tokens(connection, client_id, _binding(to)))
+    typer.echo(f"tokens of {client_id} are bound to: {to}")
+
+
+@institutions_app.command("bind")
+def bind_institution(
+    code: str, to: Annotated[str, typer.Argument(help="dpop, certificate; none for no rule.")]
+) -> None:
+    """Require that the tokens of an institution's clients are bound; those that are not end."""
+    with_connection(lambda connection, _: clients.bind_institution_tokens(connection, code, _binding(to)))
+    typer.echo(f"tokens of {code} are bound to: {to}")
+
+
+def _binding(to: str) -> str | None:
+    return None if to == "none" else to.upper()
 
 
 @clients_app.command("list")

@@ -1,4 +1,4 @@
-"""`gateway keys`: the keys of the data at rest over their life."""
+"""`gateway keys`: the keys of the data at rest and of the tokens over their life."""
 
 import os
 from pathlib import Path
@@ -13,9 +13,10 @@ from database import data_keys
 from database.vault import Vault
 from gateway.master_key import master_key_of, replace_master_key_file
 from gateway.settings import Settings, read_master_key
+from gateway.signing_keys import rotate_signing_keys, signing_keys_table
 from gateway.work import complain, with_connection
 
-app = typer.Typer(help="The keys of the data at rest.", no_args_is_help=True)
+app = typer.Typer(help="The keys of the data at rest, and those that sign tokens.", no_args_is_help=True)
 console = Console()
 
 #: Read from the environment alone: an option would show in the list of processes.
@@ -24,7 +25,8 @@ NEW_MASTER_KEY = "GATEWAY_NEW_MASTER_KEY"
 
 @app.command("list")
 def list_command() -> None:
-    """List the data keys, and how many rows are sealed under each. No key itself is shown."""
+    """List the keys that sign tokens, and the data keys with how many rows each seals. No key itself is shown."""
+    console.print(signing_keys_table())
     table = Table("id", "purpose", "made", "state", "rows")
     for key in with_connection(lambda connection, _: data_keys.list_keys(connection)):
         state = "current" if key.retired_at is None else f"retired {key.retired_at.isoformat(timespec='seconds')}"
@@ -39,11 +41,15 @@ def rotate_command(
     identity: Annotated[
         bool, typer.Option("--identity", help="The key that seals names, identity numbers and secrets.")
     ] = False,
+    signing: Annotated[bool, typer.Option("--signing", help="The key that signs access tokens and answers.")] = False,
 ) -> None:
-    """Make a new key in place of the current one, which goes on opening what it sealed."""
-    if not identity:
-        complain("Say which key: --identity")
+    """Make a new key in place of the current one, which goes on opening what it sealed or proving what it signed."""
+    if identity == signing:
+        complain("Say which key: --identity or --signing")
         raise typer.Exit(2)
+    if signing:
+        typer.echo(rotate_signing_keys())
+        return
     made = with_connection(lambda connection, settings: data_keys.rotate(connection, master_key_of(settings)))
     typer.echo(f"data key {made} is current; gateway keys reencrypt seals the rows of before under it")
 

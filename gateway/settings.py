@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, SecretStr, TypeAdapter, field_valid
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from auth.certificates import Network, parse_network
+from auth.keys import LIFETIME
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SANDBOX_BUSINESS_DATE = datetime.date(2020, 11, 16)
@@ -100,6 +101,12 @@ class Settings(BaseSettings):
         default=None, description="Whether the schema can be asked for; by default only in the sandbox."
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="What is logged.")
+    signing_key_lifetime: Duration = Field(
+        default=LIFETIME,
+        ge=datetime.timedelta(hours=1),
+        le=datetime.timedelta(days=730),
+        description="After which another key signs the tokens; it is published before. ISO 8601 has days (P30D).",
+    )
     # Four for each connection of the default pool: one has it, the others are being read, answered or are next.
     # More would only wait there, where nobody can be told that nothing has run.
     max_operations: int = Field(

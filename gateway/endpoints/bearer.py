@@ -1,12 +1,19 @@
-"""Who calls: the bearer token of a request (RFC 6750), read the same way by every endpoint that needs one."""
+"""Who calls: the token of a request, read the same way by every endpoint that needs one.
+
+It is a bearer token (RFC 6750), or bound to a key whose DPoP proof comes with it (RFC 9449).
+"""
 
 from collections.abc import Mapping
 
 import asyncpg
 import structlog
 from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from auth.tokens import Caller, InvalidToken, TokenVerifier
+from auth import dpop
+from auth.certificates import ClientCertificates
+from auth.dpop import InvalidProof, NonceNeeded, ProofVerifier
+from auth.tokens import Caller, Confirmation, InvalidToken, TokenVerifier
 from database.pool import DATABASE_AWAY
 from gateway.execution.scopes import Needs, missing_scope
 
@@ -27,26 +34,86 @@ class Refused(Exception):
         self.code = code
 
 
-async def caller_of(headers: Headers, verifier: TokenVerifier) -> Caller:
-    """Return the holder of the request's token. Raises Refused: 401 for none or a bad one, 400 for two, 503."""
-    given = headers.getlist("authorization")
-    if len(given) > 1:
-        challenge = 'Bearer error="invalid_request"'
-        raise Refused(400, "Authorization: must be given once.", {"www-authenticate": challenge})
-    scheme, _, token = (given[0] if given else "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        remembered = verifier.remembered(token)
-        if remembered is not None:
-            return remembered
+class Gate:
+    """Tells who calls, by the verifiers of tokens and of proofs, and the certificate of the connection."""
+
+    def __init__(self, tokens: TokenVerifier, proofs: ProofVerifier, certificates: ClientCertificates) -> None:
+        self._tokens = tokens
+        self._proofs = proofs
+        self._certificates = certificates
+
+    async def caller_of(self, scope: Scope, headers: Headers) -> Caller:
+        """Return the holder of the request's token. Raises Refused: 401 for none or a bad one, 400 for two, 503."""
+        given = headers.getlist("authorization")
+        if len(given) > 1:
+            challenge = 'Bearer error="invalid_request"'
+            raise Refused(400, "Authorization: must be given once.", {"www-authenticate": challenge})
+        scheme, _, token = (given[0] if given else "").partition(" ")
         try:
-            return await verifier.verify(token)
+            match scheme.lower():
+                case "bearer" if token:
+                    held = Confirmation(x5t_s256=self._thumbprint(scope, headers))
+                    # Without waiting, since most requests are of this kind.
+                    return self._tokens.remembered(token, held) or await self._tokens.verify(token, held)
+                case "dpop" if token:
+                    return await self._prover_of(scope, headers, token)
+        except NonceNeeded:
+            raise _refused_proof("use_dpop_nonce", "The DPoP proof must hold the nonce of the header.") from None
+        except InvalidProof as error:
+            raise _refused_proof("invalid_dpop_proof", f"DPoP: {error}.") from None
         except InvalidToken:
-            pass  # The reason is nobody's business but ours: every bad token gets the one answer.
+            # The reason is nobody's business but ours: every bad token gets the one answer.
+            if scheme.lower() == "dpop":
+                raise _refused_proof("invalid_token", "A valid access token is needed.") from None
         except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
             log.error("token not verified", exc_info=error)
             raise Refused(503, "The token can't be verified now. Try again.", {"retry-after": "5"}) from None
-    challenge = 'Bearer error="invalid_token"'
-    raise Refused(401, "A valid access token is needed.", {"www-authenticate": challenge})
+        challenge = 'Bearer error="invalid_token"'
+        raise Refused(401, "A valid access token is needed.", {"www-authenticate": challenge})
+
+    async def _prover_of(self, scope: Scope, headers: Headers, token: str) -> Caller:
+        """Return the holder, who proves it. A proof is used up last: what is no good with it takes no row."""
+        if not token.isascii():
+            raise InvalidToken("not a JWT in its compact form")
+        proof = self._proofs.read(dpop.proofs_of(headers), scope["method"], scope["path"], token)
+        held = Confirmation(proof.thumbprint, self._thumbprint(scope, headers))
+        caller = self._tokens.remembered(token, held) or await self._tokens.verify(token, held)
+        await self._proofs.use(proof)
+        return caller
+
+    def _thumbprint(self, scope: Scope, headers: Headers) -> str | None:
+        if not self._certificates.configured:
+            return None
+        peer = scope.get("client")
+        certificate = self._certificates.certificate_of(headers, peer[0] if peer else None)
+        return certificate.thumbprint_s256 if certificate else None
+
+
+class OfferingNonces:
+    """Wraps an endpoint so that each answer to a proof brings the nonce for the next one (RFC 9449, 8.2)."""
+
+    def __init__(self, app: ASGIApp, proofs: ProofVerifier) -> None:
+        self._app = app
+        self._proofs = proofs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and complete the head of its answer."""
+        if not any(name == b"dpop" for name, _ in scope["headers"]):
+            await self._app(scope, receive, send)
+            return
+
+        async def completed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                nonce = (dpop.NONCE_HEADER.lower().encode(), self._proofs.nonce().encode())
+                message = {**message, "headers": [*message["headers"], nonce]}
+            await send(message)
+
+        await self._app(scope, receive, completed)
+
+
+def _refused_proof(error: str, message: str) -> Refused:
+    challenge = f'DPoP error="{error}", algs="{" ".join(dpop.ALGORITHMS)}"'
+    return Refused(401, message, {"www-authenticate": challenge})
 
 
 def require_scopes(needs: Needs, caller: Caller) -> None:

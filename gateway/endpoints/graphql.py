@@ -14,9 +14,9 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from auth.signatures import RequestSignature
-from auth.tokens import Caller, TokenVerifier
+from auth.tokens import Caller
 from gateway.admission import RETRY_AFTER_SECONDS, Admission, Overloaded
-from gateway.endpoints.bearer import Refused, caller_of, require_scopes
+from gateway.endpoints.bearer import Gate, Refused, require_scopes
 from gateway.endpoints.signing import Exchange, MessageSigning
 from gateway.execution.documents import DocumentStore, InvalidDocument
 from gateway.execution.runner import Answer, Runner, refused
@@ -42,13 +42,13 @@ MakeContext = Callable[[Caller, str | None, RequestSignature | None], object]
 
 
 class GraphQLEndpoint:
-    """The endpoint, over the store of documents, the runner and the verifier of tokens."""
+    """The endpoint, over the store of documents, the runner and the gate."""
 
     def __init__(
         self,
         documents: DocumentStore,
         runner: Runner,
-        verifier: TokenVerifier,
+        gate: Gate,
         make_context: MakeContext,
         admission: Admission,
         signing: MessageSigning,
@@ -57,7 +57,7 @@ class GraphQLEndpoint:
     ) -> None:
         self._documents = documents
         self._runner = runner
-        self._verifier = verifier
+        self._gate = gate
         self._make_context = make_context
         self._admission = admission
         self._signing = signing
@@ -69,7 +69,7 @@ class GraphQLEndpoint:
         try:
             if scope["method"] != "POST":
                 raise Refused(405, "Use POST.", {"allow": "POST"})
-            caller = await caller_of(headers, self._verifier)
+            caller = await self._gate.caller_of(scope, headers)
             media_type = _media_type(headers)
             body = await _body(headers, receive, self._body_timeout_seconds)
             exchange = await self._signing.open(scope, headers, caller, body)

@@ -17,11 +17,10 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from auth import scopes
-from auth.tokens import TokenVerifier
 from contributions import money
 from contributions.problems import DayNotReconcilable
 from database.loading.bank_list import ListRejected
-from gateway.endpoints.bearer import Refused, caller_of, require_scopes
+from gateway.endpoints.bearer import Gate, Refused, require_scopes
 from gateway.execution.scopes import Needs
 from resolvers.records import SettlementTotal
 from resolvers.settlement_list import Comparison, reconcile_list
@@ -65,14 +64,14 @@ class _ClientGone(Exception):
 
 
 class SettlementsEndpoint:
-    """The endpoint, over the verifier of tokens and the database that lists are compared in.
+    """The endpoint, over the gate and the database that lists are compared in.
 
     `today` gives the business date; `public_url` is where the gateway is reached from outside.
     """
 
     def __init__(
         self,
-        verifier: TokenVerifier,
+        gate: Gate,
         database_url: str,
         today: Callable[[], Date],
         public_url: str,
@@ -80,7 +79,7 @@ class SettlementsEndpoint:
         piece_timeout_seconds: float = PIECE_TIMEOUT_SECONDS,
         upload_timeout_seconds: float = UPLOAD_TIMEOUT_SECONDS,
     ) -> None:
-        self._verifier = verifier
+        self._gate = gate
         self._database_url = database_url
         self._today = today
         self._public_url = public_url
@@ -117,7 +116,7 @@ class SettlementsEndpoint:
     async def _reconcile(self, scope: Scope, headers: Headers, receive: Receive) -> Comparison:
         if scope["method"] != "PUT":
             raise Refused(405, "Use PUT.", {"allow": "PUT"})
-        caller = await caller_of(headers, self._verifier)
+        caller = await self._gate.caller_of(scope, headers)
         require_scopes(_NEEDS, caller)
         try:
             date = parse_date(scope["path_params"]["date"])

@@ -9,21 +9,43 @@ import asyncpg
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from auth import clients, institutions, keys, scopes
 from auth.certificates import ClientCertificates, parse_network
 from auth.changes import Changes
+from auth.dpop import ProofVerifier
+from auth.proofs import ProofMemory
 from auth.published_keys import PublishedKeys
 from auth.server import OAuthServer
 from auth.tokens import LOOK_UP_AGAIN_SECONDS, TokenVerifier
 from database.pool import connect
 from database.vault import Vault
 from gateway.app import guarded_client
+from gateway.endpoints.bearer import Gate, OfferingNonces, Refused
 from gateway.endpoints.oauth import oauth_routes
 
 ISSUER = "https://gateway.example"
 AUDIENCE = f"{ISSUER}/graphql"
 GRANT = {"grant_type": "client_credentials"}
+
+
+class Whoever:
+    """An endpoint that tells who calls, behind the gate that all endpoints have."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            caller = await self._gate.caller_of(scope, Headers(scope=scope))
+            answer = JSONResponse({"client_id": caller.client_id})
+        except Refused as refusal:
+            answer = JSONResponse({"message": refusal.message}, refusal.status, refusal.headers)
+        await answer(scope, receive, send)
 
 
 class Clock:
@@ -43,6 +65,7 @@ class Process:
     verifier: TokenVerifier
     server: OAuthServer
     http: httpx.AsyncClient
+    gate: Gate
 
     async def token(self, client: tuple[str, str], **parameters: str) -> str:
         answer = await self.http.post("/oauth/token", data=GRANT | parameters, auth=client)
@@ -96,20 +119,24 @@ async def start(pool: asyncpg.Pool, vault: Vault, database: str) -> AsyncIterato
             await running.enter_async_context(changes.heard())
             await changes.listening()
         outside = jwks_http or await running.enter_async_context(guarded_client(sandbox=sandbox))
+        proofs = ProofVerifier(issuer, await ProofMemory.open(pool, vault.derived_key("dpop nonce")))
+        certificates = ClientCertificates(trusted_proxies=[parse_network(proxies)] if proxies else [])
         server = OAuthServer(
             issuer=issuer,
             pool=pool,
             keys=ring,
             verifier=verifier,
+            proofs=proofs,
             sandbox=sandbox,
             published_keys=PublishedKeys(outside, sandbox=sandbox),
-            certificates=ClientCertificates(trusted_proxies=[parse_network(proxies)] if proxies else []),
+            certificates=certificates,
             changes=changes,
         )
-        app = Starlette(routes=oauth_routes(server))
+        gate = Gate(verifier, proofs, certificates)
+        app = Starlette(routes=[*oauth_routes(server), Route("/graphql", OfferingNonces(Whoever(gate), proofs))])
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=issuer)
         await running.enter_async_context(http)
-        return Process(verifier, server, http)
+        return Process(verifier, server, http, gate)
 
     async with running:
         yield start

@@ -1,5 +1,6 @@
 """Signing keys: one for all processes, sealed, and found when another process makes a new one."""
 
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -124,3 +125,86 @@ async def test_a_key_that_another_process_made_is_found(
     new = await ensure(pool, vault)
     assert await ring.find(new) is not None
     assert (await ring.keys()).signing.kid == new
+
+
+async def rotate(pool: asyncpg.Pool, vault: Vault, lifetime: timedelta | None = None) -> bool:
+    async with pool.acquire() as connection:
+        return await keys.rotate_signing_key(connection, vault, lifetime)
+
+
+async def pass_time(pool: asyncpg.Pool, seconds: int) -> None:
+    """Let the keys be older, as if so much time had passed."""
+    await pool.execute(
+        """
+        UPDATE signing_keys
+        SET signs_from = signs_from - $1 * interval '1 s', retired_at = retired_at - $1 * interval '1 s'
+        """,
+        seconds,
+    )
+
+
+async def signing_and_published(pool: asyncpg.Pool, vault: Vault) -> tuple[str | None, set[str | None]]:
+    async with pool.acquire() as connection:
+        loaded = await keys.load_signing_keys(connection, vault)
+    return loaded.signing.kid, {key.kid for key in loaded.published.keys}
+
+
+async def test_a_new_key_is_published_before_it_signs_and_the_old_one_after(pool: asyncpg.Pool, vault: Vault) -> None:
+    old = await ensure(pool, vault)
+    assert await rotate(pool, vault)
+    new = await pool.fetchval("SELECT id FROM signing_keys WHERE retired_at IS NULL")
+    assert await signing_and_published(pool, vault) == (old, {old, new})
+    await pass_time(pool, keys.PUBLISHED_AHEAD_SECONDS - 60)
+    assert await signing_and_published(pool, vault) == (old, {old, new})
+    await pass_time(pool, 61)
+    assert await signing_and_published(pool, vault) == (new, {old, new})
+    assert [key.state for key in await states(pool)] == ["SIGNING", "RETIRED"]
+    await pass_time(pool, 3600)
+    assert await signing_and_published(pool, vault) == (new, {new})
+    assert [key.state for key in await states(pool)] == ["SIGNING", "ENDED"]
+
+
+async def states(pool: asyncpg.Pool) -> list[keys.KeyTimes]:
+    async with pool.acquire() as connection:
+        return await keys.list_signing_keys(connection)
+
+
+async def test_a_key_that_waits_to_sign_is_not_rotated_away(pool: asyncpg.Pool, vault: Vault) -> None:
+    await ensure(pool, vault)
+    assert await rotate(pool, vault)
+    assert not await rotate(pool, vault)
+    assert [key.state for key in await states(pool)] == ["PUBLISHED", "SIGNING"]
+
+
+async def test_a_new_key_is_published_longer_than_any_copy_of_the_keys_is_kept() -> None:
+    assert keys.PUBLISHED_AHEAD_SECONDS >= 2 * (keys._LOOK_AGAIN_SECONDS + 300)
+
+
+async def test_processes_that_rotate_at_once_make_one_key(pool: asyncpg.Pool, vault: Vault, database: str) -> None:
+    await ensure(pool, vault)
+    rotated: list[bool] = []
+
+    async def start(connections: asyncpg.Pool) -> None:
+        rotated.append(await rotate(connections, vault))
+
+    async with (
+        asyncpg.create_pool(database, min_size=8, max_size=8) as connections,
+        anyio.create_task_group() as tasks,
+    ):
+        for _ in range(8):
+            tasks.start_soon(start, connections)
+    assert sorted(rotated) == [False] * 7 + [True]
+    assert await pool.fetchval("SELECT count(*) FROM signing_keys") == 2
+
+
+async def test_whoever_reads_the_keys_rotates_one_that_is_old(pool: asyncpg.Pool, vault: Vault) -> None:
+    lifetime = timedelta(days=30)
+    old = await ensure(pool, vault)
+    await pass_time(pool, 30 * 86400 - keys.PUBLISHED_AHEAD_SECONDS - 60)
+    assert (await keys.KeyRing(pool, vault, lifetime).published())["keys"][0]["kid"] == old
+    await pass_time(pool, 60)
+    ring = keys.KeyRing(pool, vault, lifetime)
+    assert len((await ring.published())["keys"]) == 2
+    assert (await ring.keys()).signing.kid == old
+    await pass_time(pool, keys.PUBLISHED_AHEAD_SECONDS + 1)
+    assert (await ring.keys(newer_than_seconds=0)).signing.kid != old

@@ -10,9 +10,12 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from auth.tokens import Caller, TokenVerifier
+from auth.certificates import ClientCertificates
+from auth.dpop import ProofVerifier
+from auth.tokens import Caller, Confirmation, TokenVerifier
 from gateway.admission import Admission
 from gateway.app import word_exception
+from gateway.endpoints.bearer import Gate
 from gateway.endpoints.graphql import (
     JSON_TYPE,
     MAX_BODY_BYTES,
@@ -306,10 +309,10 @@ class Verifier:
     def __init__(self, failure: Exception | None = None) -> None:
         self._failure = failure
 
-    def remembered(self, _token: str) -> Caller | None:
+    def remembered(self, _token: str, _held: Confirmation) -> Caller | None:
         return None if self._failure is not None else CALLER
 
-    async def verify(self, _token: str) -> Caller:
+    async def verify(self, _token: str, _held: Confirmation) -> Caller:
         assert self._failure is not None
         raise self._failure
 
@@ -319,7 +322,7 @@ def http_of(verifier: Verifier, body_timeout_seconds: float = 30.0) -> httpx.Asy
     endpoint = GraphQLEndpoint(
         document_store(),
         runner,
-        cast(TokenVerifier, verifier),
+        Gate(cast(TokenVerifier, verifier), cast(ProofVerifier, None), ClientCertificates()),
         lambda _caller, _language, _signature: None,
         Admission(max_operations=1),
         cast(MessageSigning, None),

@@ -4,14 +4,17 @@ import asyncio
 import datetime
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from starlette.types import Message
 
 from auth import scopes
-from auth.tokens import Caller
+from auth.certificates import ClientCertificates
+from auth.dpop import ProofVerifier
+from auth.tokens import Caller, Confirmation, TokenVerifier
 from gateway.endpoints import settlements
+from gateway.endpoints.bearer import Gate
 from gateway.endpoints.settlements import SettlementsEndpoint
 from tests.databases import fresh_database
 
@@ -25,7 +28,7 @@ NOWHERE = "postgresql://nobody:x@127.0.0.1:1/nothing"
 class Verifier:
     """Takes every token for that of a bank's counter."""
 
-    def remembered(self, _token: str) -> Caller:
+    def remembered(self, _token: str, _held: Confirmation) -> Caller:
         return Caller("counter", 1, "ABC", "a bank", "BANK", "COUNTER", frozenset({scopes.SETTLEMENT_WRITE}))
 
 
@@ -39,7 +42,8 @@ async def put(
     url: str, pieces: Iterator[bytes], pause_seconds: float, **limits: float
 ) -> tuple[int, dict[str, str], Any]:
     """Send pieces with pauses between them, never to the end, and return status, headers and problem."""
-    endpoint = SettlementsEndpoint(Verifier(), url, lambda: TODAY, "http://127.0.0.1", **limits)  # type: ignore[arg-type]
+    gate = Gate(cast(TokenVerifier, Verifier()), cast(ProofVerifier, None), ClientCertificates())
+    endpoint = SettlementsEndpoint(gate, url, lambda: TODAY, "http://127.0.0.1", **limits)
     sent: list[Message] = []
 
     async def receive() -> Message:

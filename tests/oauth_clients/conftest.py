@@ -1,0 +1,5 @@
+"""The libraries run against the same kind of server as the acceptance tests."""
+
+from tests.acceptance.conftest import master_key, sandbox_database, sandbox_template, server
+
+__all__ = ["master_key", "sandbox_database", "sandbox_template", "server"]
