@@ -20,12 +20,14 @@ from database.migrate import missing
 from database.pool import DATABASE_AWAY, open_pool
 from database.vault import Vault
 from gateway.admission import Admission
+from gateway.budgets import Budgets
 from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
 from gateway.endpoints.oauth import oauth_routes
 from gateway.endpoints.settlements import SettlementsEndpoint
 from gateway.execution.documents import DocumentStore
 from gateway.execution.runner import Runner
+from gateway.execution.trusted import ClientDocuments
 from gateway.logs import configure_logs
 from gateway.master_key import master_key_of
 from gateway.metrics import Metrics, MetricsMiddleware
@@ -132,7 +134,16 @@ async def _routes(metrics: Metrics, settings: Settings, pool: asyncpg.Pool) -> l
     runner = Runner(core, word_exception, hide_suggestions=hide_suggestions)
     return [
         Route(
-            "/graphql", GraphQLEndpoint(documents, runner, verifier, make_context, Admission(settings.max_operations))
+            "/graphql",
+            GraphQLEndpoint(
+                ClientDocuments(documents, pool),
+                Budgets(pool),
+                runner,
+                verifier,
+                make_context,
+                Admission(settings.max_operations),
+                budget=settings.client_budget,
+            ),
         ),
         *oauth_routes(oauth),
         *health_routes(pool, metrics.registry),

@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from auth import clients, institutions, scopes
+from auth import documents as client_documents
 from database.migrate import migrate, missing
 from database.pool import connect
 from database.vault import Vault
-from gateway import audit, load, sandbox
+from gateway import audit, documents, load, sandbox
 from gateway.master_key import master_key_of
 from gateway.settings import Settings
 from gateway.work import (
@@ -51,6 +52,7 @@ app.add_typer(load.app, name="load")
 app.add_typer(institutions_app, name="institutions")
 app.add_typer(clients_app, name="clients")
 app.add_typer(audit.app, name="audit")
+app.add_typer(documents.app, name="documents")
 
 
 @app.callback()
@@ -161,6 +163,23 @@ def revoke_client(client_id: Annotated[str, typer.Argument(metavar="ID")]) -> No
     """Revoke a client: it gets no more tokens, and those it holds end."""
     with_connection(lambda connection, _: clients.revoke(connection, client_id))
     typer.echo(f"revoked {client_id}")
+
+
+@clients_app.command("budget")
+def budget_client(
+    client_id: Annotated[str, typer.Argument(metavar="ID")],
+    points: Annotated[
+        str, typer.Argument(metavar="N", help="Points a minute; 0 for no limit, default for none of its own.")
+    ],
+) -> None:
+    """Give a client a budget of its own, or `default` for the setting's. Servers see it within seconds."""
+    if points != "default" and not points.isdecimal():
+        raise typer.BadParameter("must be a number of points a minute, or default")
+    budget = None if points == "default" else int(points)
+    with_connection(lambda connection, _: client_documents.set_budget(connection, client_id, budget))
+    typer.echo(
+        f"{client_id}: {'the default' if budget is None else f'{budget:,} points a minute' if budget else 'no limit'}"
+    )
 
 
 @app.command()

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from auth.documents import MAX_BUDGET
+
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SANDBOX_BUSINESS_DATE = datetime.date(2020, 11, 16)
 
@@ -86,6 +88,15 @@ class Settings(BaseSettings):
         ge=1,
         le=10_000,
         description="Operations under way in one worker; four times as many wait, and others are answered 503.",
+    )
+
+    # Ten thousand searches for a payer a second: more than one worker answers. It stops a client that would take a
+    # whole server for itself; what a bank's day needs is for `gateway clients budget`.
+    client_budget: int = Field(
+        default=60_000_000,
+        ge=0,
+        le=MAX_BUDGET,
+        description="Points that a client may spend in a minute, unless it has a budget of its own; 0 for no limit.",
     )
 
     @field_validator("database_url")

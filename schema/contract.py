@@ -3,6 +3,7 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from schema.costs import state_costs
 from schema.mutation import Mutation
 from schema.objects import AssessedBill, Node, Payable, Payer, Payment, Quote, Receipt
 from schema.problems import Problem
@@ -15,6 +16,7 @@ schema = strawberry.Schema(
     types=[Node, Payable, Problem, Payer, Quote, AssessedBill, Payment, Receipt],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
+state_costs(schema._schema)
 
 
 def printed() -> str:
