@@ -38,7 +38,7 @@ def points(text: str, **variables: Any) -> int:
         ('{ payments(on: "2020-11-16", first: 1000) { edges { node { id } } } }', 1 + MAX_SIZE),
         ('{ nodes(ids: ["a", "b"]) { ... on Payer { receipts(first: 5) { edges { node { id } } } } } }', 2 * (1 + 6)),
         ('{ nodes(ids: "a") { id } }', 1),
-        ("mutation { %s }" % 'reversePayment(input: {bankReference: "a", reason: "b"}) { __typename }', 10),
+        ('mutation { reversePayment(input: {bankReference: "a", reason: "b"}) { __typename } }', 10),
         (LITERAL % "", 10),
         (LITERAL % '{bankReference: "a", amount: "1"}', 11),
         (get_introspection_query(), 10),
