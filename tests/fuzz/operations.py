@@ -59,10 +59,10 @@ class _Known(Visitor):
         if node.name.value != "payer" or self._chance % 3 == 0:
             return None
         person = {"residentId": self._person.resident_id, "name": self._person.name}
-        arguments = [
+        arguments = tuple(
             ArgumentNode(name=NameNode(value=name), value=StringValueNode(value=value))
             for name, value in person.items()
-        ]
+        )
         return FieldNode(
             alias=node.alias,
             name=node.name,
