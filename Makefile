@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos bench-lookups bench-settlement serve lint format schema lock clean
+.PHONY: help demo test chaos fuzz bench-lookups bench-settlement serve lint format schema lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test: .venv/dev.stamp ## Run every test, against real PostgreSQL and the real se
 
 chaos: .venv/dev.stamp ## Kill workers, servers, PostgreSQL and connections at random (CHAOS_SECONDS=600), compare the books
 	$(BIN)/python -m tests.chaos
+
+fuzz: .venv/dev.stamp ## Throw operations made of the schema at the sandbox (FUZZ_OPERATIONS=3000): no 5xx, no leak
+	FUZZ_OPERATIONS=$${FUZZ_OPERATIONS:-3000} $(BIN)/python -m pytest -s tests/fuzz
 
 lint: .venv/dev.stamp ## ruff, mypy, import-linter, sqlfluff, hadolint, check-jsonschema
 	$(BIN)/ruff check .

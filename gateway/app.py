@@ -28,6 +28,7 @@ from database.migrate import missing
 from database.pool import DATABASE_AWAY, InstitutionPool, connect, open_pool
 from database.vault import Vault
 from gateway.admission import Admission
+from gateway.budgets import Budgets
 from gateway.endpoints.bearer import Gate, OfferingNonces
 from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
@@ -36,6 +37,7 @@ from gateway.endpoints.settlements import SettlementsEndpoint
 from gateway.endpoints.signing import MessageSigning
 from gateway.execution.documents import DocumentStore
 from gateway.execution.runner import Runner
+from gateway.execution.trusted import ClientDocuments
 from gateway.learning import learning
 from gateway.logs import configure_logs
 from gateway.lookups import watched_lookups
@@ -182,7 +184,16 @@ async def _routes(
         introspectable=settings.introspectable,
     )
     runner = Runner(core, word_exception, hide_suggestions=hide_suggestions)
-    graphql = GraphQLEndpoint(documents, runner, gate, make_context, Admission(settings.max_operations), signing)
+    graphql = GraphQLEndpoint(
+        ClientDocuments(documents, pool),
+        Budgets(pool),
+        runner,
+        gate,
+        make_context,
+        Admission(settings.max_operations),
+        signing,
+        budget=settings.client_budget,
+    )
     settlements = SettlementsEndpoint(gate, database_url, settings.today, issuer)
     return [
         Route("/graphql", OfferingNonces(graphql, proofs)),

@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from auth import clients, institutions, methods, scopes
+from auth import documents as client_documents
 from database.migrate import migrate, missing
 from database.pool import connect
 from database.vault import Vault
-from gateway import audit, keys, load, lookups, sandbox, signatures
+from gateway import audit, documents, keys, load, lookups, sandbox, signatures
 from gateway.master_key import master_key_of
 from gateway.outbox.commands import postings_app, tax_ledger_command, work_command
 from gateway.settings import Settings, read_duration
@@ -62,6 +63,7 @@ clients_app.command("signing-keys")(signatures.register_keys)
 institutions_app.command("require-signatures")(signatures.require)
 app.add_typer(keys.app, name="keys")
 app.add_typer(lookups.app, name="lookups")
+app.add_typer(documents.app, name="documents")
 
 
 @app.callback()
@@ -261,6 +263,23 @@ def revoke_client(client_id: Annotated[str, typer.Argument(metavar="ID")]) -> No
     """Revoke a client: it gets no more tokens, and those it holds end."""
     with_connection(lambda connection, _: clients.revoke(connection, client_id))
     typer.echo(f"revoked {client_id}")
+
+
+@clients_app.command("budget")
+def budget_client(
+    client_id: Annotated[str, typer.Argument(metavar="ID")],
+    points: Annotated[
+        str, typer.Argument(metavar="N", help="Points a minute; 0 for no limit, default for none of its own.")
+    ],
+) -> None:
+    """Give a client a budget of its own, or `default` for the setting's. Servers see it within seconds."""
+    if points != "default" and not points.isdecimal():
+        raise typer.BadParameter("must be a number of points a minute, or default")
+    budget = None if points == "default" else int(points)
+    with_connection(lambda connection, _: client_documents.set_budget(connection, client_id, budget))
+    typer.echo(
+        f"{client_id}: {'the default' if budget is None else f'{budget:,} points a minute' if budget else 'no limit'}"
+    )
 
 
 @app.command()

@@ -5,6 +5,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from gateway.headers import raw_head
+
 #: A request's line and headers together; ours hold a token of 600 bytes.
 MAX_HEAD_BYTES = 32_768
 #: From a connection's first byte, or the end of the request before, to the end of the head. A client that sends
@@ -105,5 +107,6 @@ class LimitedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
             self.flow.pause_reading()
         else:
-            self.transport.write(STATUS_LINE[status] + b"connection: close\r\ncontent-length: 0\r\n\r\n")
+            head = raw_head([(b"connection", b"close"), (b"content-length", b"0"), *self.server_state.default_headers])
+            self.transport.write(STATUS_LINE[status] + head + b"\r\n")
             self.transport.close()

@@ -17,7 +17,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from gateway.headers import StrictHeaders
+from gateway.headers import StrictHeaders, transport_headers
 from gateway.logs import configure_logs
 from gateway.metrics import MULTIPROCESS_DIRECTORY
 from gateway.protocol import LimitedProtocol
@@ -62,6 +62,7 @@ def run_server(settings: Settings, host: str, port: int, workers: int) -> None:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            headers=transport_headers(settings.public_url),
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,

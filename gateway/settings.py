@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, SecretStr, TypeAdapter, field_valid
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from auth.certificates import Network, parse_network
+from auth.documents import MAX_BUDGET
 from auth.keys import LIFETIME
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -179,6 +180,15 @@ class Settings(BaseSettings):
         le=datetime.timedelta(seconds=10),
         description="The longest that the answer to a vain look-up is held back; it grows from half of what is "
         "allowed on.",
+    )
+
+    # Ten thousand searches for a payer a second: more than one worker answers. It stops a client that would take a
+    # whole server for itself; what a bank's day needs is for `gateway clients budget`.
+    client_budget: int = Field(
+        default=60_000_000,
+        ge=0,
+        le=MAX_BUDGET,
+        description="Points that a client may spend in a minute, unless it has a budget of its own; 0 for no limit.",
     )
 
     @field_validator("database_url")

@@ -3,6 +3,7 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from schema.costs import state_costs
 from schema.events import BillEvent, Event, PaymentEvent
 from schema.mutation import Mutation
 from schema.nodes import Node
@@ -31,6 +32,7 @@ schema = strawberry.Schema(
     ],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
+state_costs(schema._schema)
 
 
 def printed() -> str:

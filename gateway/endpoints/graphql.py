@@ -1,7 +1,7 @@
 """POST /graphql: GraphQL over HTTP, as a bare ASGI callable.
 
-Order of refusal: method, token, media types, body, its signature, JSON, load, document, scopes, no signature where one
-is due. Nothing of an operation has run when any of them refuses.
+Order of refusal: method, token, media types, body, its signature, JSON, load, trust, document, scopes, no signature
+where one is due, cost, budget. Nothing of an operation has run when any of them refuses.
 """
 
 import asyncio
@@ -9,17 +9,28 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import asyncpg
 import orjson
+import structlog
+from graphql import GraphQLError
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from auth.signatures import RequestSignature
 from auth.tokens import Caller
+from database.pool import DATABASE_AWAY
 from gateway.admission import RETRY_AFTER_SECONDS, Admission, Overloaded
+from gateway.budgets import BudgetExceeded, Budgets
 from gateway.endpoints.bearer import Gate, Refused, require_scopes
+from gateway.endpoints.graphql_request import GraphQLRequest, read_request
 from gateway.endpoints.signing import Exchange, MessageSigning
-from gateway.execution.documents import DocumentStore, InvalidDocument
+from gateway.execution.cost import MAX_OPERATION_COST
+from gateway.execution.documents import InvalidDocument
+from gateway.execution.limits import variables_too_large
 from gateway.execution.runner import Answer, Runner, refused
+from gateway.execution.trusted import ClientDocuments, NotTrusted
+
+log = structlog.get_logger()
 
 #: A thousand assessed bills are 300 KB; what a bank sends of a larger day is no GraphQL.
 MAX_BODY_BYTES = 1_048_576
@@ -28,6 +39,8 @@ MAX_BODY_BYTES = 1_048_576
 MAX_DISCARDED_BYTES = 8 * MAX_BODY_BYTES
 #: A client that sends more slowly than this holds a connection for nothing.
 BODY_TIMEOUT_SECONDS = 10.0
+#: Points for a document that can't be run: to find that out is some milliseconds' work.
+INVALID_DOCUMENT_COST = 10
 
 RESPONSE_TYPE = "application/graphql-response+json"
 JSON_TYPE = "application/json"
@@ -41,26 +54,48 @@ _LAST = {"connection": "close"}
 MakeContext = Callable[[Caller, str | None, RequestSignature | None], object]
 
 
-class GraphQLEndpoint:
-    """The endpoint, over the store of documents, the runner and the gate."""
+class Declined(Refused):
+    """A request that was understood, and is not run: with a code for programs."""
 
     def __init__(
         self,
-        documents: DocumentStore,
+        status: int,
+        code: str,
+        message: str,
+        cost: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, message, headers, code)
+        self.cost = cost
+
+
+class GraphQLEndpoint:
+    """The endpoint, over the clients' documents and budgets, the runner and the gate.
+
+    `budget` is that of a client that has none of its own, in points a minute; 0 for no limit.
+    """
+
+    def __init__(
+        self,
+        documents: ClientDocuments,
+        budgets: Budgets,
         runner: Runner,
         gate: Gate,
         make_context: MakeContext,
         admission: Admission,
         signing: MessageSigning,
         *,
+        budget: int,
         body_timeout_seconds: float = BODY_TIMEOUT_SECONDS,
     ) -> None:
         self._documents = documents
+        self._budgets = budgets
         self._runner = runner
         self._gate = gate
         self._make_context = make_context
         self._admission = admission
         self._signing = signing
+        self._budget = budget
         self._body_timeout_seconds = body_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,40 +108,74 @@ class GraphQLEndpoint:
             media_type = _media_type(headers)
             body = await _body(headers, receive, self._body_timeout_seconds)
             exchange = await self._signing.open(scope, headers, caller, body)
-            request = _request(body)
+            request = read_request(body)
             async with self._admission.place():
-                answer = await self._answer(caller, headers, exchange, *request)
+                answer = await self._answer(caller, headers, exchange, request)
         except Overloaded:
             content = {"errors": [{"message": "The gateway is busy, and nothing has run. Send the same again."}]}
             await _send(send, 503, JSON_TYPE, content, {"retry-after": str(RETRY_AFTER_SECONDS)})
             return
         except Refused as refusal:
-            error: dict[str, Any] = {"message": refusal.message}
-            if refusal.code is not None:
-                error["extensions"] = {"code": refusal.code}
-            await _send(send, refusal.status, JSON_TYPE, {"errors": [error]}, refusal.headers)
+            await _send(send, refusal.status, JSON_TYPE, _refusal(refusal), refusal.headers)
             return
         # A request that was understood is answered 200 in the older media type, whatever became of it.
         status = 200 if answer.ran or media_type == JSON_TYPE else 400
         await _send(send, status, media_type, answer.body, {}, exchange)
 
-    async def _answer(
-        self,
-        caller: Caller,
-        headers: Headers,
-        exchange: Exchange,
-        query: str,
-        variables: Mapping[str, Any],
-        operation_name: str | None,
-    ) -> Answer:
+    async def _answer(self, caller: Caller, headers: Headers, exchange: Exchange, request: GraphQLRequest) -> Answer:
+        client_id = caller.client_id
         try:
-            operation = self._documents.load(query).operation(operation_name)
-        except InvalidDocument as document:
-            return refused(document)
-        require_scopes(operation.needs, caller)
-        await self._signing.admit(exchange, operation, caller)
+            limits = await self._documents.limits_of(client_id)
+            budget = self._budget if limits.budget is None else limits.budget
+            self._budgets.require_any(client_id, budget)
+            try:
+                document = await self._documents.find(client_id, limits, request.document)
+                operation = document.operation(request.operation_name)
+                fault = variables_too_large(request.variables)
+                if fault is not None:
+                    raise InvalidDocument([GraphQLError(fault)], "BAD_USER_INPUT")
+            except InvalidDocument as invalid:
+                await self._budgets.spend(client_id, budget, min(INVALID_DOCUMENT_COST, budget))
+                return refused(invalid)
+            require_scopes(operation.needs, caller)
+            await self._signing.admit(exchange, operation, caller)
+            points = operation.cost.points(request.variables)
+            # A bucket that is smaller than the operation would never hold enough.
+            most = min(MAX_OPERATION_COST, budget or MAX_OPERATION_COST)
+            if points > most:
+                message = f"The operation costs {points} points, at most {most}. Nothing has run."
+                raise Declined(400, "OPERATION_TOO_COSTLY", message, self._cost(points, client_id, budget))
+            await self._budgets.spend(client_id, budget, points)
+        except NotTrusted:
+            message = "The client may send its trusted documents only. Nothing has run."
+            raise Declined(403, "DOCUMENT_NOT_TRUSTED", message) from None
+        except BudgetExceeded as exceeded:
+            message = "The client's budget is used up, and nothing has run. Send the same again later."
+            headers_ = {"retry-after": str(exceeded.retry_after_seconds)}
+            cost = self._cost(None, client_id, budget)
+            raise Declined(429, "BUDGET_EXCEEDED", message, cost, headers_) from None
+        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+            log.error("limits of a client not looked up", exc_info=error)
+            message = "The gateway's database is away, and nothing has run. Send the same again."
+            raise Refused(503, message, {"retry-after": "5"}) from None
         context = self._make_context(caller, headers.get("accept-language"), exchange.signature)
-        return await self._runner.run(operation, variables, context)
+        answer = await self._runner.run(operation, request.variables, context)
+        answer.body["extensions"] = {"cost": self._cost(points, client_id, budget)}
+        return answer
+
+    def _cost(self, points: int | None, client_id: str, budget: int) -> dict[str, Any]:
+        told = {} if points is None else {"operation": points}
+        return {**told, "budget": self._budgets.told(client_id, budget)}
+
+
+def _refusal(refusal: Refused) -> dict[str, Any]:
+    error: dict[str, Any] = {"message": refusal.message}
+    content: dict[str, Any] = {"errors": [error]}
+    if refusal.code is not None:
+        error["extensions"] = {"code": refusal.code}
+    if isinstance(refusal, Declined) and refusal.cost is not None:
+        content["extensions"] = {"cost": refusal.cost}
+    return content
 
 
 def _media_type(headers: Headers) -> str:
@@ -174,29 +243,6 @@ async def _body(headers: Headers, receive: Receive, timeout_seconds: float) -> b
     if discarded:
         raise too_large
     return bytes(body)
-
-
-def _request(body: bytes) -> tuple[str, Mapping[str, Any], str | None]:
-    try:
-        request = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        # orjson's own message can quote the body.
-        raise Refused(400, "The body is not JSON.") from None
-    if not isinstance(request, dict):
-        raise Refused(400, "The body must be a JSON object: one operation a request.")
-    query = request.get("query")
-    variables = request.get("variables")
-    operation_name = request.get("operationName")
-    extensions = request.get("extensions")
-    if not isinstance(query, str):
-        raise Refused(400, "query: must be a string.")
-    if variables is not None and not isinstance(variables, dict):
-        raise Refused(400, "variables: must be an object.")
-    if operation_name is not None and not isinstance(operation_name, str):
-        raise Refused(400, "operationName: must be a string.")
-    if extensions is not None and not isinstance(extensions, dict):
-        raise Refused(400, "extensions: must be an object.")
-    return query, variables or {}, operation_name or None
 
 
 async def _send(

@@ -20,7 +20,8 @@ from graphql import (
 )
 from graphql.validation import MaxIntrospectionDepthRule
 
-from gateway.execution.limits import MAX_ERRORS, MAX_TOKENS, check_size
+from gateway.execution.cost import OperationCost, cost_of
+from gateway.execution.limits import MAX_ERRORS, MAX_TOKENS, TooLarge, check_document, check_size
 from gateway.execution.scopes import Needs, NeedsOfField, needs_of
 from gateway.execution.values import ArgumentValuesRule
 
@@ -53,6 +54,7 @@ class Operation:
     name: str | None
     kind: OperationType
     needs: Needs
+    cost: OperationCost
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +112,25 @@ class DocumentStore:
             parsed = parse(text, max_tokens=MAX_TOKENS)
         except GraphQLError as error:
             raise InvalidDocument([error], "GRAPHQL_PARSE_FAILED") from error
+        fragments = {node.name.value: node for node in parsed.definitions if isinstance(node, FragmentDefinitionNode)}
+        # Before it is validated: some rules take time by the square of what repeats.
+        try:
+            check_document(parsed)
+            for node in parsed.definitions:
+                if isinstance(node, OperationDefinitionNode):
+                    check_size(node, fragments)
+        except TooLarge as error:
+            raise InvalidDocument([error], "OPERATION_TOO_LARGE") from error
         errors = validate(
             self._schema, parsed, self._rules, max_errors=MAX_ERRORS, hide_suggestions=self._hide_suggestions
         )
         if errors:
             raise InvalidDocument(errors, "GRAPHQL_VALIDATION_FAILED")
-        fragments = {node.name.value: node for node in parsed.definitions if isinstance(node, FragmentDefinitionNode)}
         operations: dict[str | None, Operation] = {}
         for node in parsed.definitions:
             if isinstance(node, OperationDefinitionNode):
-                try:
-                    check_size(node, fragments)
-                except GraphQLError as error:
-                    raise InvalidDocument([error], "OPERATION_TOO_LARGE") from error
                 name = node.name.value if node.name is not None else None
                 needs = needs_of(self._schema, node, fragments, self._needs_of_field)
-                operations[name] = Operation(parsed, name, node.operation, needs)
+                cost = cost_of(self._schema, node, fragments)
+                operations[name] = Operation(parsed, name, node.operation, needs, cost)
         return Document(operations)

@@ -4,8 +4,9 @@ import asyncio
 
 import asyncpg
 
-# What changes though nothing of the ledger does: who asked for whom, in vain or not, and what a token's use leaves.
-BOOKKEEPING = frozenset({"lookup_failures", "named_payers", "revoked_tokens", "signing_keys"})
+# What changes though nothing of the ledger does: who asked for whom, in vain or not, and what a token's use or a
+# budget's leaves behind.
+BOOKKEEPING = frozenset({"client_budgets", "lookup_failures", "named_payers", "revoked_tokens", "signing_keys"})
 
 
 def snapshot(database_url: str) -> dict[str, str | None]:

@@ -32,6 +32,8 @@ def output(done: subprocess.CompletedProcess[str]) -> str:
 def viewer(server: Server, token: str) -> tuple[int, dict[str, object]]:
     response = server.http.post("/graphql", json={"query": VIEWER}, headers={"Authorization": f"Bearer {token}"})
     answer: dict[str, object] = response.json()
+    # What it costs is told beside it.
+    answer.pop("extensions", None)
     return response.status_code, answer
 
 

@@ -42,6 +42,9 @@ UNLOCKED = {
     "client_assertions": "ids of used assertions, written before it is known who calls",
     "signature_requirements": "read before the operation runs",
     "lookup_failures": "counted for each client, whoever asks",
+    "client_limits": "read before the operation is known",
+    "client_budgets": "counted before the operation runs",
+    "trusted_documents": "read before the operation is known",
     "event_sequences": "the worker's alone: a counter, and nobody's data",
 }
 

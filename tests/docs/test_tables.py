@@ -9,11 +9,11 @@ import pytest
 from babel.messages.pofile import read_po
 from pydantic_core import PydanticUndefined
 
-from auth import assertions, scopes, signature_keys, signatures, tokens
+from auth import assertions, documents, scopes, signature_keys, signatures, tokens
 from contributions import addresses, names, problems
 from database.loading import assessing, reasons, records, report
 from gateway.endpoints import graphql, oauth, signing
-from gateway.execution import limits
+from gateway.execution import cost, limits, trusted
 from gateway.outbox import notifying
 from gateway.settings import Settings
 from resolvers import arrears, settlement
@@ -64,7 +64,14 @@ def test_every_next_action_is_explained() -> None:
 def test_every_code_of_an_error_is_described() -> None:
     described = {code(row[0]) for row in rows("docs/problems.md", "extensions.code")}
     found: set[str] = set()
-    for module in ("app.py", "execution/runner.py", "execution/documents.py", "endpoints/signing.py"):
+    for module in (
+        "app.py",
+        "execution/runner.py",
+        "execution/documents.py",
+        "execution/trusted.py",
+        "endpoints/graphql.py",
+        "endpoints/signing.py",
+    ):
         source = files("gateway").joinpath(*module.split("/")).read_text(encoding="utf-8")
         found |= set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
     assert described == found
@@ -113,6 +120,23 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
         ("nested selections", limits.MAX_DEPTH),
         ("fields of an operation, fragments counted each time", limits.MAX_FIELDS),
         ("selections at the root of an operation", limits.MAX_ROOT_FIELDS),
+        ("aliases of an operation, fragments counted each time", limits.MAX_ALIASES),
+        ("fields that repeat a name of their own selection, in an operation", limits.MAX_REPEATED_FIELDS),
+        ("directives of an operation", limits.MAX_DIRECTIVES),
+        ("directives of one field", limits.MAX_FIELD_DIRECTIVES),
+        ("operations of a document", limits.MAX_OPERATIONS),
+        ("fragments of a document", limits.MAX_FRAGMENTS),
+        ("lists and objects inside one another in variables", limits.MAX_VALUE_DEPTH),
+        ("values in variables, members of lists and objects counted", limits.MAX_VALUES),
+        ("points of an operation's cost", cost.MAX_OPERATION_COST),
+        ("points for a document that can't be run", graphql.INVALID_DOCUMENT_COST),
+        (
+            "seconds until another limit, budget or removed document of a client is seen everywhere",
+            trusted.LOOK_UP_AGAIN_SECONDS,
+        ),
+        ("persisted queries that a server keeps of a client", trusted.MAX_PERSISTED_PER_CLIENT),
+        ("trusted documents of a client", documents.MAX_TRUSTED_DOCUMENTS),
+        ("characters of a document that is registered or persisted", documents.MAX_DOCUMENT_LENGTH),
         ("errors reported for one document", limits.MAX_ERRORS),
         ("nodes of a page (`first`), and ids of `nodes`", connection_pages.MAX_PAGE_SIZE),
         ("nodes of a page by default", connection_pages.DEFAULT_PAGE_SIZE),

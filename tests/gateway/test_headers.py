@@ -1,10 +1,14 @@
 """Every answer is strict, whatever answers it, and says no more than it must."""
 
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
 import httpx
 import pytest
 
 from gateway.headers import STRICT, StrictHeaders
-from tests.acceptance.gateway import Server
+from tests.acceptance.gateway import Server, serving
 
 EVERYWHERE = [
     ("GET", "/healthz"),
@@ -64,3 +68,32 @@ async def test_what_an_endpoint_says_itself_stands() -> None:
     assert headers.get_list("cache-control") == ["max-age=1"]
     assert headers.get_list("content-security-policy") == ["default-src 'self'"]
     assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_no_page_may_frame_or_load_an_answer(server: Server) -> None:
+    headers = server.http.get("/healthz").headers
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    # Over http it would say what is not so.
+    assert "Strict-Transport-Security" not in headers
+
+
+def test_what_the_protocol_refuses_is_as_strict(server: Server) -> None:
+    port = urlsplit(server.base_url).port
+    for request, status in ((b"no HTTP\r\n\r\n", b"400"), (b"GET / HTTP/1.1\r\nx: " + b"y" * 40_000, b"431")):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
+            raw.sendall(request)
+            answer = b"".join(iter(lambda raw=raw: raw.recv(65_536), b""))
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        for name, value in STRICT:
+            assert answer.count(name + b": " + value + b"\r\n") == 1
+        assert answer.endswith(b"\r\n\r\n")
+
+
+def test_where_the_world_comes_by_https_it_is_told_to_stay(
+    sandbox_database: str, master_key: str, tmp_path: Path
+) -> None:
+    settings = {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
+    with serving(tmp_path / "server.log", GATEWAY_PUBLIC_URL="https://gateway.example", **settings) as running:
+        for path in ("/healthz", "/nowhere", "/graphql"):
+            assert running.http.get(path).headers.get_list("Strict-Transport-Security") == ["max-age=31536000"]

@@ -16,6 +16,7 @@ def scopes_by_field(sdl: str) -> dict[str, str]:
         for field in getattr(definition, "fields", None) or ():
             if isinstance(field, FieldDefinitionNode):
                 directives: tuple[DirectiveNode, ...] = tuple(field.directives or ())
+                directives = tuple(one for one in directives if one.name.value == "requiresScopes")
                 found[f"{definition.name.value}.{field.name.value}"] = " ".join(map(print_ast, directives))  # type: ignore[attr-defined]
     return found
 

@@ -15,6 +15,7 @@ from auth.dpop import ProofVerifier
 from auth.tokens import Caller, Confirmation, TokenVerifier
 from gateway.admission import Admission
 from gateway.app import word_exception
+from gateway.budgets import Budgets
 from gateway.endpoints.bearer import Gate
 from gateway.endpoints.graphql import (
     JSON_TYPE,
@@ -25,6 +26,7 @@ from gateway.endpoints.graphql import (
 )
 from gateway.endpoints.signing import MessageSigning
 from gateway.execution.runner import Runner
+from gateway.execution.trusted import ClientDocuments
 from tests.acceptance.gateway import Server
 from tests.gateway.execution.small_schema import SCHEMA, document_store
 
@@ -289,7 +291,7 @@ def test_variables_nested_beyond_any_type_are_bad_input(server: Server) -> None:
 
 def test_null_and_missing_members_are_the_same(server: Server) -> None:
     more = {"variables": None, "operationName": None, "extensions": None}
-    assert post(server, QUERY | more).json() == post(server).json()
+    assert post(server, QUERY | more).json()["data"] == post(server).json()["data"]
 
 
 def test_a_missing_scope_is_named_and_nothing_has_run(server: Server) -> None:
@@ -320,12 +322,14 @@ class Verifier:
 def http_of(verifier: Verifier, body_timeout_seconds: float = 30.0) -> httpx.AsyncClient:
     runner = Runner(SCHEMA, word_exception, hide_suggestions=False)
     endpoint = GraphQLEndpoint(
-        document_store(),
+        ClientDocuments(document_store(), cast(asyncpg.Pool, None)),
+        Budgets(cast(asyncpg.Pool, None)),
         runner,
         Gate(cast(TokenVerifier, verifier), cast(ProofVerifier, None), ClientCertificates()),
         lambda _caller, _language, _signature: None,
         Admission(max_operations=1),
         cast(MessageSigning, None),
+        budget=0,
         body_timeout_seconds=body_timeout_seconds,
     )
     return httpx.AsyncClient(
