@@ -86,6 +86,8 @@ async def test_a_new_set_takes_the_place_of_the_old_one_and_what_was_there_stays
         (b"{", "is not JSON"),
         (b" " * (signature_keys.MAX_FILE_BYTES + 1), "is larger than"),
     ],
+    # The keys are others in each process that collects the tests.
+    ids=range(17),
 )
 async def test_what_is_no_set_of_public_keys_is_refused_whole(
     pool: asyncpg.Pool, icbc: tuple[str, str], given: bytes, reason: str
