@@ -39,7 +39,7 @@ MAX_BODY_BYTES = 1_048_576
 MAX_DISCARDED_BYTES = 8 * MAX_BODY_BYTES
 #: A client that sends more slowly than this holds a connection for nothing.
 BODY_TIMEOUT_SECONDS = 10.0
-#: Points for a document that can't be run: to find that out is some milliseconds' work.
+#: Points for a document that can't be run, or is not trusted: to find that out is some milliseconds' work.
 INVALID_DOCUMENT_COST = 10
 
 RESPONSE_TYPE = "application/graphql-response+json"
@@ -137,6 +137,10 @@ class GraphQLEndpoint:
             except InvalidDocument as invalid:
                 await self._budgets.spend(client_id, budget, min(INVALID_DOCUMENT_COST, budget))
                 return refused(invalid)
+            except NotTrusted:
+                # It was looked for in PostgreSQL.
+                await self._budgets.spend(client_id, budget, min(INVALID_DOCUMENT_COST, budget))
+                raise
             require_scopes(operation.needs, caller)
             await self._signing.admit(exchange, operation, caller)
             points = operation.cost.points(request.variables)
