@@ -133,6 +133,14 @@ class InstitutionPool:
             return status
 
 
+async def passes_row_security(connection: asyncpg.Connection) -> bool:
+    """Whether the connection's role is one that PostgreSQL holds to no policy."""
+    passes: bool = await connection.fetchval(
+        "SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles AS r WHERE r.rolname = current_user"
+    )
+    return passes
+
+
 async def _know_records(connection: asyncpg.Connection) -> None:
     """Make asyncpg learn what record[] is: it asks for the types of a result's columns, not for those inside a ROW."""
     await connection.fetchval("SELECT ARRAY[ROW(1)]")

@@ -25,7 +25,7 @@ from auth.signatures import RequestSignature
 from auth.tokens import UNHEARD_SECONDS, Caller, TokenVerifier
 from contributions.problems import BadInput
 from database.migrate import missing
-from database.pool import DATABASE_AWAY, InstitutionPool, connect, open_pool
+from database.pool import DATABASE_AWAY, InstitutionPool, connect, open_pool, passes_row_security
 from database.vault import Vault
 from gateway.admission import Admission
 from gateway.budgets import Budgets
@@ -50,6 +50,8 @@ from schema import messages
 from schema.context import Context
 from schema.contract import schema
 from schema.scopes import needs_of_field
+
+log = structlog.get_logger()
 
 
 class NotReady(Exception):
@@ -125,6 +127,8 @@ async def _vault(settings: Settings, pool: asyncpg.Pool) -> Vault:
         behind = await missing(connection)
         if behind:
             raise NotReady(f"The database lacks the migrations {', '.join(behind)}. Run: gateway migrate")
+        if await passes_row_security(connection):
+            log.warning("the database's role passes row-level security: give the gateway one that is no superuser")
         vault = await Vault.open(connection, master_key_of(settings))
         await ensure_signing_key(connection, vault)
     return vault
