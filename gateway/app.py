@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
