@@ -19,7 +19,7 @@ MAX_ENTRIES = 10_000
 
 #: Makes the reconciliations of one day ($2) of an institution ($1) take turns; payments don't wait for it. The keys
 #: are those of lock_settlement_day, on the side below zero, where no institution is.
-LOCK_LISTS = "pg_advisory_xact_lock(-$1::integer, $2::date - date '2000-01-01')"
+LOCK_LISTS = "pg_advisory_xact_lock(-$1::integer, greatest($2::date, date '1900-01-01') - date '2000-01-01')"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,14 @@ RETURN set_config('gateway.actor', 'client:' || p_client_id, TRUE);
 
 CREATE FUNCTION lock_settlement_day(p_institution_id integer, p_date date, p_alone boolean) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+    -- Python's first day arrives here as -infinity, which nothing can be subtracted from.
+    v_day integer := greatest(p_date, date '1900-01-01') - date '2000-01-01';
 BEGIN
     IF p_alone THEN
-        PERFORM pg_advisory_xact_lock(p_institution_id, p_date - date '2000-01-01');
+        PERFORM pg_advisory_xact_lock(p_institution_id, v_day);
     ELSE
-        PERFORM pg_advisory_xact_lock_shared(p_institution_id, p_date - date '2000-01-01');
+        PERFORM pg_advisory_xact_lock_shared(p_institution_id, v_day);
     END IF;
 END
 $$;

@@ -238,7 +238,7 @@ def test_keys_name_who_had_them_made_and_show_nothing_of_themselves(
         (f"database:{urlsplit(empty_database).username}", "SIGNING_KEY_ADDED"),
     ]
     keys = [set(json.loads(row[2])) for row in rows]
-    assert keys == [{"purpose"}] * 3 + [{"algorithm", "data_key_id"}]
+    assert keys == [{"purpose"}] * 3 + [{"algorithm", "data_key_id", "signs_from"}]
 
 
 def test_payments_at_once_keep_the_chain_whole(

@@ -88,7 +88,7 @@ def test_tokens_of_before_and_after_a_rotation_work_in_all_processes(
     before = workers.token("abc-counter").json()["access_token"]
     rotated = gateway("keys", "rotate", "--signing", **settings)
     assert rotated.returncode == 0, rotated.stderr
-    again = gateway("keys", "rotate", **settings)
+    again = gateway("keys", "rotate", "--signing", **settings)
     assert (again.returncode, again.stdout) == (1, "")
     assert "published already" in again.stderr
     listed = gateway("keys", "list", **settings).stdout

@@ -219,6 +219,11 @@ def test_a_day_gone_by_without_payments(server: Server) -> None:
     assert day(tax, "2020-11-12")["status"] == "OPEN"
 
 
+def test_the_first_day_that_there_is_has_no_payments(server: Server) -> None:
+    # Python's first day reaches PostgreSQL as -infinity.
+    assert reconcile(server.client("tax-window"), date="0001-01-01")["status"] == "RECONCILED"
+
+
 def test_a_day_is_an_institutions_own(server: Server, people: Iterator[Person]) -> None:
     abc, mobile, tax = (server.client(name) for name in ("abc-counter", "abc-mobile", "tax-window"))
     paid(mobile, people, "OWN-DAY")

@@ -31,10 +31,13 @@ PEOPLE = tuple(person for person, _ in zip(newcomers(), range(2), strict=False))
 Enrolled = tuple[int, str, str, str | None]
 
 # Whatever else refers to these rows is emptied with them.
+# What no role of the service may do, its owner can let itself do.
 EMPTY = """
+    GRANT TRUNCATE ON payment_signatures TO CURRENT_USER;
     TRUNCATE
         enrolments, contributions, quotes, bills, bill_batches, payments, settlement_days, pgqueuer, pgqueuer_log
-    CASCADE
+    CASCADE;
+    REVOKE TRUNCATE ON payment_signatures FROM CURRENT_USER
 """
 MONTHS = "int4range(month_number(($3 || '-01')::date), month_number(($4 || '-01')::date), '[]')"
 ENROL = f"""

@@ -80,7 +80,7 @@ def test_a_bank_s_program_gets_uses_inspects_and_revokes_a_bound_token(
     answered: dict[str, Any] = json.loads(run("node", f"{program}.mjs", timeout_seconds=RUN_TIMEOUT_SECONDS, **bank))
     assert answered["token"]["token_type"].lower() == "dpop"
     assert answered["token"]["scope"] == "payer:read"
-    assert answered["viewer"] == {"data": {"viewer": {"clientId": bank["OAUTH_CLIENT"]}}}
+    assert answered["viewer"]["data"] == {"viewer": {"clientId": bank["OAUTH_CLIENT"]}}
     assert answered["stolen"] == 401
     assert answered["before"]["active"] is True
     assert set(answered["before"]["cnf"]) == {"jkt"}
