@@ -48,6 +48,10 @@ class Desk:
         if not any(word in query.query for word in ("typeinfo", "'jit'", "gateway.institution_id")):
             self.statements.append(query.query)
 
+    @property
+    def call(self) -> Call:
+        return self._call
+
     async def institution_id(self, code: str) -> int:
         found: int = await self._call.pool.fetchval("SELECT id FROM institutions WHERE code = $1", code)
         return found
