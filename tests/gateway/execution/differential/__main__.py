@@ -14,7 +14,7 @@ from tests.gateway.execution.differential.documents import Case, cases
 from tests.gateway.execution.differential.worlds import stubbed_roots
 
 #: Hypothesis remembers what it has drawn within one run: many short ones need less memory than a long one.
-ROUND = 500
+ROUND = 250
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
             try:
                 differential()
             except BaseException:
-                print(f"a difference among {comparison.compared} cases, seed {seed}", file=sys.stderr)
+                print(f"a difference after {comparison.differed_after} cases, seed {seed}", file=sys.stderr)
                 raise
             number += 1
             print(

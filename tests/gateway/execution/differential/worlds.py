@@ -15,6 +15,7 @@ from graphql import (
     GraphQLSchema,
     Undefined,
     get_named_type,
+    get_nullable_type,
     is_abstract_type,
     is_leaf_type,
     is_list_type,
@@ -44,6 +45,15 @@ _RIGHT: dict[str, list[Any]] = {
     "Date": [datetime.date(2020, 11, 16)],
     "DateTime": [_TIME],
 }
+#: What its scalar writes otherwise than it came, or just not any more.
+_NEARLY: dict[str, list[Any]] = {
+    "Int": [2**31, -(2**31) - 1, "7", "", 7.5, Decimal(7)],
+    "Boolean": [0, "true", 1.0],
+    "String": [7, False, b"text", ["a"]],
+    "ID": [7.0, True, b"id"],
+    "Date": [_TIME, "2020-11-16"],
+    "DateTime": [datetime.datetime(2020, 11, 16, 9, 30, 0, 5), datetime.date(2020, 11, 16)],
+}
 _WRONG: list[Any] = [
     None, Undefined, "text", 2**40, 1.5, float("nan"), {"a": 1}, [1], b"x", object, Decimal("NaN"), _TIME, "PENSION",
 ]  # fmt: skip
@@ -59,7 +69,7 @@ class World:
         self.schema = schema
         self._seed = seed
         #: Some worlds have no trouble at all: what lies deep is reached there.
-        self._odds = (0, 400, 60, 20)[seed % 4]
+        self._odds = (0, 100, 25, 6)[seed % 4]
         self.log: list[str] = []
         self.call = Stub(self, "call", None)
 
@@ -80,11 +90,15 @@ class World:
         return None if self.roll(path + "!", 6) == 0 else self._right(path, kind)
 
     def _wrong(self, path: str, kind: Any) -> Any:
+        kind = get_nullable_type(kind)
         match self.roll(path + "wrong", 4):
             case 0:
                 return Trouble(path) if self.roll(path, 2) else None
             case 1:
                 return _WRONG[self.roll(path, len(_WRONG))]
+            case 2 if is_leaf_type(kind) and kind.name in _NEARLY:
+                nearly = _NEARLY[kind.name]
+                return nearly[self.roll(path, len(nearly))]
             case 2:
                 types = [each for each in self.schema.type_map.values() if isinstance(each, GraphQLObjectType)]
                 return self.record(path, types[self.roll(path, len(types))])
@@ -111,7 +125,7 @@ class World:
         """Return a record of a kind: of the class that its type is told by, where it is."""
         definition = kind.extensions.get("strawberry-definition")
         if definition is None:
-            return object()
+            return Stub(self, path, None)
         if kind.is_type_of is None:
             return Stub(self, path, kind)
         closure = getattr(kind.is_type_of, "__closure__", None) or ()
@@ -172,6 +186,9 @@ class Stub:
         self._path = path
         self._kind = kind
 
+    def __repr__(self) -> str:
+        return f"Stub({self._path})"
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
@@ -179,7 +196,7 @@ class Stub:
         if self._world.is_troubled(path + "raise"):
             raise Trouble(path)
         if self._kind is None:
-            return "text"
+            return Decimal("0.20") if name == "rate" else "text"
         found = self._world.attribute(path, self._kind, name)
         return Stub(self._world, path, None) if found is None and name == "schedule" else found
 
@@ -191,6 +208,9 @@ class Answers:
         self._world = world
         self._path = path
         self._kind = kind
+
+    def __repr__(self) -> str:
+        return f"Answers({self._path})"
 
     def __getitem__(self, key: Any) -> Any:
         path = f"{self._path}/{key!r}"
