@@ -16,8 +16,12 @@ from graphql import (
     GraphQLSchema,
     GraphQLSkipDirective,
     InlineFragmentNode,
+    ListValueNode,
+    ObjectValueNode,
     SelectionNode,
     SelectionSetNode,
+    ValueNode,
+    VariableNode,
     get_argument_values,
     get_directive_values,
     get_named_type,
@@ -42,18 +46,28 @@ def snake_case(name: str) -> str:
 _Found = tuple[str, dict[str, Any], Any, list[FieldNode]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Operation:
     schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: Any
+    #: Whether what is asked depends on a variable, other than by @skip and @include.
+    varies: bool = False
 
 
 def asked_of(info: Info) -> Mapping[str, Asked]:
     """Return what is asked of the value of a root field, by the kind of record that the value may be."""
     raw: GraphQLResolveInfo[Any] = info._raw_info
+    # A compiled plan hands in where to keep what follows from its document: a plan has its conditions' outcome in it.
+    memo: dict[str, Any] | None = getattr(raw, "memo", None)
+    if memo is not None and "asked" in memo:
+        kept: Mapping[str, Asked] = memo["asked"]
+        return kept
     operation = _Operation(raw.schema, raw.fragments, raw.variable_values)
-    return _by_kind(operation, get_named_type(raw.return_type), raw.field_nodes)
+    asked = _by_kind(operation, get_named_type(raw.return_type), raw.field_nodes)
+    if memo is not None and not operation.varies:
+        memo["asked"] = asked
+    return asked
 
 
 def _by_kind(operation: _Operation, named_type: Any, nodes: Sequence[FieldNode]) -> dict[str, Asked]:
@@ -69,6 +83,7 @@ def _asked(operation: _Operation, kind: GraphQLObjectType, nodes: Sequence[Field
             definition = kind.fields.get(field.name.value)
             if definition is None or not is_composite_type(get_named_type(definition.type)):
                 continue
+            operation.varies = operation.varies or any(_has_variable(each.value) for each in field.arguments or ())
             given = get_argument_values(definition, field, operation.variables)
             arguments = {snake_case(name): given.get(name) for name in definition.args}
             name = snake_case(field.name.value)
@@ -78,6 +93,14 @@ def _asked(operation: _Operation, kind: GraphQLObjectType, nodes: Sequence[Field
         Ask(name, arguments, _by_kind(operation, named_type, fields))
         for name, arguments, named_type, fields in found.values()
     )
+
+
+def _has_variable(value: ValueNode) -> bool:
+    if isinstance(value, ListValueNode):
+        return any(map(_has_variable, value.values))
+    if isinstance(value, ObjectValueNode):
+        return any(_has_variable(field.value) for field in value.fields)
+    return isinstance(value, VariableNode)
 
 
 def _fields(operation: _Operation, kind: GraphQLObjectType, selections: SelectionSetNode | None) -> Iterator[FieldNode]:

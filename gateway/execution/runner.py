@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from graphql import ExecutionResult, FieldNode, GraphQLError, GraphQLSchema, execute
 
-from gateway.execution.compiled import Compiler
+from gateway.execution.compiled import FIRST_RUNS, Compiler
 from gateway.execution.documents import InvalidDocument, Operation
 from gateway.execution.values import without_values
 
@@ -35,9 +35,16 @@ def refused(document: InvalidDocument) -> Answer:
 class Runner:
     """Runs operations of one schema: by their compiled plans, and by graphql-core's executor what these don't cover."""
 
-    def __init__(self, schema: GraphQLSchema, wording: Wording, *, hide_suggestions: bool) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, wording: Wording, *, hide_suggestions: bool, first_runs: int = FIRST_RUNS
+    ) -> None:
         self._schema = schema
-        self._compiler = Compiler(schema, max_coercion_errors=MAX_COERCION_ERRORS, hide_suggestions=hide_suggestions)
+        self._compiler = Compiler(
+            schema,
+            max_coercion_errors=MAX_COERCION_ERRORS,
+            hide_suggestions=hide_suggestions,
+            first_runs=first_runs,
+        )
         self._wording = wording
         self._hide_suggestions = hide_suggestions
 

@@ -4,6 +4,6 @@ Knows Strawberry and graphql-core, and nothing of the program around it. graphql
 same answer, byte for byte, errors and their order included. `Compiler` says what is not covered.
 """
 
-from gateway.execution.compiled.compiler import Compiler, Plans
+from gateway.execution.compiled.compiler import FIRST_RUNS, Compiler, Plans
 
-__all__ = ["Compiler", "Plans"]
+__all__ = ["FIRST_RUNS", "Compiler", "Plans"]

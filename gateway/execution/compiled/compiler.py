@@ -21,6 +21,9 @@ from gateway.execution.compiled.generator import Generator
 from gateway.execution.compiled.plan import Plan
 from gateway.execution.compiled.running import PlannedOperation, Run
 
+#: Runs by graphql-core before an operation is compiled: to compile takes as long as some ten runs, and a document
+#: that is too long to be kept comes as a new one each time.
+FIRST_RUNS = 1
 #: Ways in which the conditions of one operation come out: four switches. Beyond them graphql-core runs it.
 MAX_PLANS = 16
 
@@ -59,7 +62,7 @@ class Compiler:
     """
 
     def __init__(
-        self, schema: GraphQLSchema, *, max_coercion_errors: int, hide_suggestions: bool, first_runs: int = 1
+        self, schema: GraphQLSchema, *, max_coercion_errors: int, hide_suggestions: bool, first_runs: int = FIRST_RUNS
     ) -> None:
         self._schema = schema
         self._max_coercion_errors = max_coercion_errors

@@ -11,8 +11,8 @@ from tests.gateway.execution.differential.documents import Case
 from tests.gateway.execution.differential.worlds import World
 
 MAX_ERRORS = 10
-#: One of each degree of trouble.
-WORLDS = 4
+#: Two of each degree of trouble.
+WORLDS = 8
 
 
 class Comparison:
