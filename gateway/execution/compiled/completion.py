@@ -82,7 +82,7 @@ class Completion:
         return [f"if {is_null}: {target} = None", "else:", *indented(steps)]
 
     def _refuse_null(self, planned: PlannedField) -> str:
-        return f"raise TypeError({planned.null_message!r})"
+        return f"{self._source.name(values.refuse_null)}({self._source.name(planned)})"
 
     def _leaf(
         self,
@@ -95,23 +95,23 @@ class Completion:
         may_await: bool,
     ) -> list[str]:
         name = self._source.name
-        slowly = [f"{target} = {name(values.leaf)}({value}, {name(leaf_type)})"]
+        slowly = f"{target} = {name(values.leaf)}({value}, {name(leaf_type)})"
         if required:
-            slowly.append(f"if {target} is None: {self._refuse_null(planned)}")
+            slowly = f"{target} = {name(values.required_leaf)}({value}, {name(leaf_type)}, {name(planned)})"
         as_it_is = values.as_it_is(leaf_type)
         if as_it_is is not None:
             test = as_it_is.format(value) if required else f"{value} is None or {as_it_is.format(value)}"
-            return [f"if {test}: {target} = {value}", "else:", *indented(slowly)]
+            return [f"if {test}: {target} = {value}", f"else: {slowly}"]
         table = values.names_by_text(leaf_type)
         if table is not None:
             quickly = f"{target} = {name(table)}.get({value}) if {value}.__class__ is str else None"
-            return [quickly, f"if {target} is None:", *indented(slowly)]
+            return [quickly, f"if {target} is None: {slowly}"]
         if may_await:
-            return slowly
+            return [slowly]
         unusual = f"{value} is None or {value} is {name(Undefined)} or isinstance({value}, Exception)"
         written = f"{target} = {name(leaf_type.coerce_output_value)}({value})"
-        check = f"if {target} is None or {target} is {name(Undefined)}:"
-        return [f"if {unusual}:", *indented(slowly), "else:", *indented([written, check, *indented(slowly)])]
+        check = f"if {target} is None or {target} is {name(Undefined)}: {slowly}"
+        return [f"if {unusual}: {slowly}", "else:", *indented([written, check])]
 
     def _list(
         self, item_type: Any, value: str, target: str, at: str, planned: PlannedField, *, required: bool, depth: int

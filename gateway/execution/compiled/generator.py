@@ -17,7 +17,14 @@ from graphql.execution.values import VariableValues
 from gateway.execution.compiled.arguments import Constant, planned_arguments, read_arguments
 from gateway.execution.compiled.completion import Completion, NotCovered
 from gateway.execution.compiled.resolvers import Attribute, Function, Resolver, resolver_of
-from gateway.execution.compiled.running import FieldInfo, PlannedField, PlannedOperation, Run
+from gateway.execution.compiled.running import (
+    FieldInfo,
+    PlannedField,
+    PlannedOperation,
+    Run,
+    located,
+    must_not_be_null,
+)
 from gateway.execution.compiled.source import Source, indented
 
 #: Of one plan, each counted once for each kind of object that it is selected on: a plan is some 300 bytes for each.
@@ -31,6 +38,11 @@ class RootField:
     planned: PlannedField
     resolve: Callable[[Run], Any]
     complete: Callable[[Any, Run], Any]
+
+
+def at(key: str) -> str:
+    """Return the expression of a field's place, within its object's function."""
+    return f"(path, {key!r})"
 
 
 class Generator:
@@ -60,22 +72,22 @@ class Generator:
         self._source.run()
         defined = self._source.namespace
         return [
-            RootField(field, defined[f"resolve_{place}"], defined[f"complete_{place}"])
-            for place, field in enumerate(planned)
+            RootField(field, defined[f"resolve_{number}"], defined[f"complete_{number}"])
+            for number, field in enumerate(planned)
         ]
 
     def _root(self, root_type: GraphQLObjectType, key: str, details: FieldDetailsList) -> PlannedField:
         planned, definition = self._planned(root_type, key, details)
-        place = self._source.count("root")
-        at = f"(None, {key!r})"
+        number = self._source.count("root")
+        place = f"(None, {key!r})"
         if planned.name == "__typename":
             resolve, complete = [f"value = {root_type.name!r}"], ["done = value"]
         else:
             resolver = resolver_of(self._shared.schema, definition)
-            resolve = ["source = run.root_value", *self._resolve(resolver, definition, planned, at)]
-            complete = self._completion.lines(definition.type, "value", "done", at, planned)
-        self._source.add([f"def resolve_{place}(run):", *indented([*resolve, "return value"])])
-        self._source.add([f"def complete_{place}(value, run):", *indented([*complete, "return done"])])
+            resolve = ["source = run.root_value", *self._resolve(resolver, definition, planned, place)]
+            complete = self._completion.lines(definition.type, "value", "done", place, planned)
+        self._source.add([f"def resolve_{number}(run):", *indented([*resolve, "return value"])])
+        self._source.add([f"def complete_{number}(value, run):", *indented([*complete, "return done"])])
         return planned
 
     def _planned(
@@ -109,34 +121,45 @@ class Generator:
         ).grouped_field_set
         body: list[str] = []
         answer: list[str] = []
+        required: list[PlannedField] = []
         for key, details in grouped.items():
             target = f"f{len(answer)}"
             answer.append(f"{key!r}: {target}")
-            body += self._field(object_type, key, details, target)
+            field, definition = self._planned(object_type, key, details)
+            if field.name == "__typename":
+                body.append(f"{target} = {object_type.name!r}")
+                continue
+            steps = self._field(field, definition, target)
+            if must_not_be_null(field):
+                body += [f"step = {len(required)}", *steps]
+                required.append(field)
+            else:
+                body += ["try:", *indented(steps), *self._completion.guard(field.return_type, target, at(key), field)]
+        if required:
+            # One handler for all fields whose error is the whole object's, which halves the code.
+            fields = self._source.name(tuple(required))
+            raised = f"raise {self._source.name(located)}(error, {fields}[step], (path, {fields}[step].key))"
+            body = ["try:", *indented(body), "except Exception as error:", *indented([raised])]
         body.append(f"return {{{', '.join(answer)}}}")
         self._source.add([f"def {name}(source, path, run):", *indented(body)])
         return name
 
-    def _field(self, parent_type: GraphQLObjectType, key: str, details: FieldDetailsList, target: str) -> list[str]:
-        planned, definition = self._planned(parent_type, key, details)
-        if planned.name == "__typename":
-            return [f"{target} = {parent_type.name!r}"]
+    def _field(self, planned: PlannedField, definition: GraphQLField, target: str) -> list[str]:
+        """Return the lines that let `target` be a field's answer, or raise."""
         resolver = resolver_of(self._shared.schema, definition)
+        may_await = not isinstance(resolver, Attribute)
         if not isinstance(resolver, Attribute) and resolver.is_async:
             raise NotCovered("a field below the root that is awaited")
-        at = f"(path, {key!r})"
-        steps = self._resolve(resolver, definition, planned, at)
-        steps += self._completion.lines(
-            definition.type, "value", target, at, planned, may_await=not isinstance(resolver, Attribute)
-        )
-        return ["try:", *indented(steps), *self._completion.guard(definition.type, target, at, planned)]
+        place = at(planned.key)
+        steps = self._resolve(resolver, definition, planned, place)
+        return steps + self._completion.lines(definition.type, "value", target, place, planned, may_await=may_await)
 
-    def _resolve(self, resolver: Resolver, definition: GraphQLField, planned: PlannedField, at: str) -> list[str]:
+    def _resolve(self, resolver: Resolver, definition: GraphQLField, planned: PlannedField, place: str) -> list[str]:
         """Return the lines that let `value` be what the resolver returns."""
         name = self._source.name
         if isinstance(resolver, Attribute):
             return [f"value = source.{resolver.name}"]
-        info = f"{name(FieldInfo)}({name(planned)}, {at}, run)"
+        info = f"{name(FieldInfo)}({name(planned)}, {place}, run)"
         if isinstance(resolver, Function):
             parameters = dict(resolver.parameters)
             given = ["source"] if resolver.takes_self else []

@@ -47,11 +47,6 @@ class PlannedField:
     #: For a resolver to keep what follows from the plan's document alone, and from no variable but its conditions.
     memo: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def null_message(self) -> str:
-        """Return what graphql-core says of a null that may not be."""
-        return f"Cannot return null for non-nullable field {self.parent_type}.{self.name}."
-
 
 class Run:
     """One execution: its variables and context, and the errors so far."""

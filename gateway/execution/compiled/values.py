@@ -52,6 +52,19 @@ def leaf(value: Any, leaf_type: GraphQLLeafType) -> Any:
     return Executor.complete_leaf_value(leaf_type, settled(value))
 
 
+def required_leaf(value: Any, leaf_type: GraphQLLeafType, planned: PlannedField) -> Any:
+    """Return a scalar or enum that may not be null."""
+    written = leaf(value, leaf_type)
+    if written is None:
+        refuse_null(planned)
+    return written
+
+
+def refuse_null(planned: PlannedField) -> None:
+    """Raise what graphql-core raises of a null that may not be."""
+    raise TypeError(f"Cannot return null for non-nullable field {planned.parent_type}.{planned.name}.")
+
+
 def settled(value: Any) -> Any:
     """Return what a resolver below the root returned. Raises TypeError where that is yet to be awaited."""
     if is_awaitable(value):
