@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos bench-settlement serve lint format schema lock clean
+.PHONY: help demo test chaos differential bench-settlement bench-execution serve lint format schema lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test: .venv/dev.stamp ## Run every test, against real PostgreSQL and the real se
 
 chaos: .venv/dev.stamp ## Kill workers, servers, PostgreSQL and connections at random (CHAOS_SECONDS=600), compare the books
 	$(BIN)/python -m tests.chaos
+
+differential: .venv/dev.stamp ## Compiled plans beside graphql-core: CASES=20000 random operations, byte for byte; SEED= repeats one
+	$(BIN)/python -m tests.gateway.execution.differential $(or $(CASES),20000) $(SEED)
 
 lint: .venv/dev.stamp ## ruff, mypy, import-linter, sqlfluff, hadolint, check-jsonschema
 	$(BIN)/ruff check .
@@ -59,3 +62,6 @@ clean: ## Remove the virtual environment, caches and the embedded database's dat
 
 bench-settlement: .venv/dev.stamp ## Reconcile a day of a million rows over HTTP: every planted difference, seconds, memory
 	$(BIN)/python -m benchmarks.settlement
+
+bench-execution: .venv/dev.stamp ## The payer read by graphql-core's executor and by its compiled plan, one core, in process
+	$(BIN)/python -m benchmarks.execution

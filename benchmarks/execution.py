@@ -7,7 +7,6 @@ the work from variables to response bytes, the document being parsed and validat
 are the medians and their ratio. The answers are compared, byte for byte, before the clock starts.
 """
 
-import asyncio
 import datetime
 import statistics
 import sys

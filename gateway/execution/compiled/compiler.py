@@ -1,5 +1,6 @@
 """Makes plans of operations, and keeps them with the operation that they belong to."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,8 @@ from gateway.execution.compiled.running import PlannedOperation, Run
 FIRST_RUNS = 1
 #: Ways in which the conditions of one operation come out: four switches. Beyond them graphql-core runs it.
 MAX_PLANS = 16
+#: Of all plans of a process together, each some 1 KiB. Beyond it the plan that was used longest ago is made anew.
+MAX_KEPT_FIELDS = 30_000
 
 
 class Plans:
@@ -68,6 +71,9 @@ class Compiler:
         self._max_coercion_errors = max_coercion_errors
         self._hide_suggestions = hide_suggestions
         self._first_runs = first_runs
+        #: Where each plan is kept, the one used longest ago first.
+        self._kept: OrderedDict[Plan, tuple[Plans, tuple[object, ...]]] = OrderedDict()
+        self._kept_fields = 0
         self._is_incremental = any(schema.get_directive(name) for name in ("defer", "stream"))
 
     async def execute(
@@ -95,11 +101,25 @@ class Compiler:
         conditions = tuple(values.coerced.get(name) for name in operation.conditions)
         if not all(isinstance(condition, bool) for condition in conditions):
             return None
-        if conditions not in plans.by_conditions:
-            if len(plans.by_conditions) >= MAX_PLANS:
-                return None
-            plans.by_conditions[conditions] = self._compiled(operation, values)
-        return plans.by_conditions[conditions]
+        if conditions in plans.by_conditions:
+            plan = plans.by_conditions[conditions]
+            if plan is not None:
+                self._kept.move_to_end(plan)
+            return plan
+        if len(plans.by_conditions) >= MAX_PLANS:
+            return None
+        plan = plans.by_conditions[conditions] = self._compiled(operation, values)
+        if plan is not None:
+            self._keep(plan, plans, conditions)
+        return plan
+
+    def _keep(self, plan: Plan, plans: Plans, conditions: tuple[object, ...]) -> None:
+        self._kept[plan] = plans, conditions
+        self._kept_fields += plan.field_count
+        while self._kept_fields > MAX_KEPT_FIELDS:
+            oldest, (holder, key) = self._kept.popitem(last=False)
+            self._kept_fields -= oldest.field_count
+            del holder.by_conditions[key]
 
     def _compiled(self, operation: _Operation, values: VariableValues) -> Plan | None:
         node = operation.shared.operation
@@ -109,10 +129,12 @@ class Compiler:
         ):
             return None
         try:
-            roots = Generator(operation.shared, values, hide_suggestions=self._hide_suggestions).roots()
+            generator = Generator(operation.shared, values, hide_suggestions=self._hide_suggestions)
+            roots = generator.roots()
         except (NotCovered, RecursionError):
             return None
-        return Plan(roots, serial=node.operation is OperationType.MUTATION)
+        serial = node.operation is OperationType.MUTATION
+        return Plan(roots, serial=serial, field_count=generator.field_count)
 
     def _operation(self, document: DocumentNode, name: str | None) -> _Operation:
         fragments: dict[str, FragmentDefinitionNode] = {}

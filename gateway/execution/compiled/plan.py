@@ -14,7 +14,8 @@ from gateway.execution.compiled.running import Run, located, must_not_be_null, s
 class Plan:
     """The root fields of an operation, run together or one after the other."""
 
-    def __init__(self, roots: Sequence[RootField], *, serial: bool) -> None:
+    def __init__(self, roots: Sequence[RootField], *, serial: bool, field_count: int) -> None:
+        self.field_count = field_count
         self._roots = roots
         self._serial = serial
 

@@ -172,8 +172,10 @@ def rewritten(schema: GraphQLSchema, document: DocumentNode, seed: int) -> tuple
 
 def cases(schema: GraphQLSchema) -> st.SearchStrategy[Case]:
     """Return valid operations over the whole schema."""
-    scalars = {name: st.sampled_from(texts).map(lambda text: StringValueNode(value=text, block=False))
-               for name, texts in _TEXTS.items()}
+    scalars = {
+        name: st.sampled_from(texts).map(lambda text: StringValueNode(value=text, block=False))
+        for name, texts in _TEXTS.items()
+    }
     common: Any = {"custom_scalars": scalars, "print_ast": lambda node: node, "allow_x00": False}
     documents = st.one_of(hypothesis_graphql.queries(schema, **common), hypothesis_graphql.mutations(schema, **common))
 
