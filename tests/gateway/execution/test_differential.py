@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from gateway.execution.compiled.completion import Completion
 from schema.contract import schema
+from schema.selection import MAX_KEPT
 from tests.gateway.execution.differential.comparing import Comparison
 from tests.gateway.execution.differential.documents import Case, cases
 from tests.gateway.execution.differential.worlds import stubbed_roots
@@ -59,3 +60,21 @@ def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Completion, "guard", forgiving)
     with pytest.raises(AssertionError, match="compiled: "):
         compare(OPERATIONS)
+
+
+@pytest.mark.anyio
+async def test_what_is_asked_below_a_root_follows_the_variables_of_each_run() -> None:
+    """A plan keeps what was asked; by other values, something else is asked."""
+    text = """
+        query ($first: Int, $after: String, $status: BillStatus = PAID, $more: Boolean = false) {
+          payer(residentId: "369999198503120010", name: "x") {
+            assessedBills(first: $first, after: $after, status: $status) { edges { node { lines { month } } } }
+            enrolments @include(if: $more) { poolingArea { code } }
+          }
+        }
+    """
+    comparison = Comparison(CORE)
+    each: list[dict[str, object]] = [{"first": number} for number in range(1, MAX_KEPT + 3)]
+    each += [{}, {"first": None}, {"after": "x"}, {"status": None}, {"status": "PAYABLE"}, {"more": True}, {"first": 1}]
+    await comparison.compare_each(text, [*each, *each])
+    assert comparison.not_covered == 0

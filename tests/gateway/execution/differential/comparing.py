@@ -1,5 +1,6 @@
 """Runs one case by both executors, and compares."""
 
+from collections.abc import Sequence
 from inspect import isawaitable
 from typing import Any
 
@@ -28,20 +29,29 @@ class Comparison:
         self.differed_after: int | None = None
 
     async def compare(self, case: Case) -> None:
-        """Raise AssertionError where they differ: in the answer's bytes, or in what resolvers are told."""
+        """Compare over several worlds, by the same plan: what one run leaves behind must not show in the next."""
         document, plans = parse(case.text), Plans()
-        # The same plan over several worlds: what one run leaves behind must not show in the next.
         for seed in range(case.world, case.world + WORLDS):
-            expected = await self._reference(document, case, seed)
-            answered = await self._compiled(document, plans, case, seed)
-            if answered is None:
-                self.not_covered += 1
-                return
-            self.compared += 1
-            self.with_errors += b'"errors":[]' not in expected[0]
-            if answered != expected and self.differed_after is None:
-                self.differed_after = self.compared
-            assert answered == expected, f"{case}\ncompiled:  {answered}\nreference: {expected}"
+            await self._compare(document, plans, case, seed)
+
+    async def compare_each(self, text: str, variables: Sequence[dict[str, Any]]) -> None:
+        """Compare one operation with one variables after the other, by the same plan."""
+        document, plans = parse(text), Plans()
+        for each in variables:
+            await self._compare(document, plans, Case(text, each, 0), 0)
+
+    async def _compare(self, document: DocumentNode, plans: Plans, case: Case, seed: int) -> None:
+        """Raise AssertionError where they differ: in the answer's bytes, or in what resolvers are told."""
+        expected = await self._reference(document, case, seed)
+        answered = await self._compiled(document, plans, case, seed)
+        if answered is None:
+            self.not_covered += 1
+            return
+        self.compared += 1
+        self.with_errors += b'"errors":[]' not in expected[0]
+        if answered != expected and self.differed_after is None:
+            self.differed_after = self.compared
+        assert answered == expected, f"{case}\ncompiled:  {answered}\nreference: {expected}"
 
     async def _reference(self, document: DocumentNode, case: Case, seed: int) -> tuple[bytes, list[str]]:
         world = World(self._schema, seed)
