@@ -18,7 +18,7 @@ from graphql import (
 )
 from graphql.execution import default_type_resolver
 
-from gateway.execution.compiled import values
+from gateway.execution.compiled import kinds, values
 from gateway.execution.compiled.running import FieldInfo, PlannedField, located
 from gateway.execution.compiled.source import Source, indented
 
@@ -159,20 +159,36 @@ class Completion:
         resolve_type = kind.resolve_type or default_type_resolver
         if iscoroutinefunction(resolve_type):
             raise NotCovered("a kind of object that is told by awaiting")
-        refuse = name(values.refuse_runtime_type)
-        table = f"kinds_{self._source.count('kinds')}"
+        number = self._source.count("kinds")
+        table = f"kinds_{number}"
         entries: list[str] = []
+        tests: list[str] = []
         for possible in self._schema.get_possible_types(kind):
             function = f"{table}_{possible.name}"
             checks = self._check_kind(possible, "value", "info", planned)
-            steps = [*checks, f"return {self._function_of(possible, planned)}(value, at, run)"]
-            self._source.add([f"def {function}(value, info, at, run):", *indented(steps)])
+            answering = self._function_of(possible, planned)
+            self._source.add(
+                [f"def {function}(value, info, at, run):", *indented([*checks, f"return {answering}(value, at, run)"])]
+            )
             entries.append(f"{possible.name!r}: {function}")
+            if possible.is_type_of is not None:
+                tests.append(f"({name(possible.is_type_of)}, {answering}),")
         self._source.add([f"{table} = {{{', '.join(entries)}}}"])
-        return [
-            f"info = {name(FieldInfo)}({name(planned)}, {field_at}, run)",
+        refuse = name(values.refuse_runtime_type)
+        told = [
             f"kind = {name(resolve_type)}({value}, info, {name(kind)})",
             f"complete = {table}.get(kind) if kind.__class__ is str else None",
             f"if complete is None: {refuse}(kind, {value}, {name(kind)}, {name(planned)}, info)",
             f"{target} = complete({value}, info, {at}, run)",
+        ]
+        info = f"info = {name(FieldInfo)}({name(planned)}, {field_at}, run)"
+        if not kinds.has_default(kind):
+            return [info, *told]
+        self._source.add([f"find_{number} = {name(kinds.Kinds)}({name(kind)}, ({' '.join(tests)})).find"])
+        return [
+            info,
+            f"complete = find_{number}({value}, info)",
+            f"if complete is not None: {target} = complete({value}, {at}, run)",
+            "else:",
+            *indented(told),
         ]
