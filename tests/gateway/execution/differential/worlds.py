@@ -51,6 +51,8 @@ _NEARLY: dict[str, list[Any]] = {
     "Boolean": [0, "true", 1.0],
     "String": [7, False, b"text", ["a"]],
     "ID": [7.0, True, b"id"],
+    "YearMonth": [2**40, -1, 24240.0, True],
+    "Yuan": [Decimal("605.001"), Decimal("-1"), 605, "605.00"],
     "Date": [_TIME, "2020-11-16"],
     "DateTime": [datetime.datetime(2020, 11, 16, 9, 30, 0, 5), datetime.date(2020, 11, 16)],
 }
@@ -96,7 +98,7 @@ class World:
                 return Trouble(path) if self.roll(path, 2) else None
             case 1:
                 return _WRONG[self.roll(path, len(_WRONG))]
-            case 2 if is_leaf_type(kind) and kind.name in _NEARLY:
+            case 2 | 3 if is_leaf_type(kind) and kind.name in _NEARLY:
                 nearly = _NEARLY[kind.name]
                 return nearly[self.roll(path, len(nearly))]
             case 2:
