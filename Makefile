@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz bench-lookups bench-settlement serve lint format schema lock clean
+.PHONY: help demo test chaos fuzz differential bench-lookups bench-settlement bench-execution serve lint format schema lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ chaos: .venv/dev.stamp ## Kill workers, servers, PostgreSQL and connections at r
 
 fuzz: .venv/dev.stamp ## Throw operations made of the schema at the sandbox (FUZZ_OPERATIONS=3000): no 5xx, no leak
 	FUZZ_OPERATIONS=$${FUZZ_OPERATIONS:-3000} $(BIN)/python -m pytest -s tests/fuzz
+
+differential: .venv/dev.stamp ## Compiled plans beside graphql-core: CASES=20000 random operations, byte for byte; SEED= repeats one
+	$(BIN)/python -m tests.gateway.execution.differential $(or $(CASES),20000) $(SEED)
 
 lint: .venv/dev.stamp ## ruff, mypy, import-linter, sqlfluff, hadolint, check-jsonschema
 	$(BIN)/ruff check .
@@ -65,3 +68,6 @@ bench-settlement: .venv/dev.stamp ## Reconcile a day of a million rows over HTTP
 
 bench-lookups: .venv/dev.stamp ## Look-ups in vain: the medians of unknown, misnamed and locked out
 	$(BIN)/python -m benchmarks.lookups
+
+bench-execution: .venv/dev.stamp ## The payer read by graphql-core's executor and by its compiled plan, one core, in process
+	$(BIN)/python -m benchmarks.execution

@@ -16,8 +16,13 @@ from graphql import (
     GraphQLSchema,
     GraphQLSkipDirective,
     InlineFragmentNode,
+    ListValueNode,
+    ObjectValueNode,
     SelectionNode,
     SelectionSetNode,
+    Undefined,
+    ValueNode,
+    VariableNode,
     get_argument_values,
     get_directive_values,
     get_named_type,
@@ -47,12 +52,47 @@ class _Operation:
     schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: Any
+    #: The variables on which it depends what is asked, other than by @skip and @include.
+    arguments: set[str]
 
 
 def asked_of(info: Info) -> Mapping[str, Asked]:
     """Return what is asked of the value of a root field, by the kind of record that the value may be."""
     raw: GraphQLResolveInfo[Any] = info._raw_info
-    operation = _Operation(raw.schema, raw.fragments, raw.variable_values)
+    # A compiled plan hands in where to keep what follows from its document: a plan has its conditions' outcome in it.
+    memo: dict[str, _Kept] | None = getattr(raw, "memo", None)
+    if memo is None:
+        return _asked_anew(raw, set())
+    kept = memo.get("asked")
+    if kept is not None:
+        variables, answers = kept
+        values = _values(raw, variables)
+        if values in answers:
+            return answers[values]
+        if len(answers) >= MAX_KEPT:
+            answers.clear()
+        answers[values] = _asked_anew(raw, set())
+        return answers[values]
+    found: set[str] = set()
+    asked = _asked_anew(raw, found)
+    variables = tuple(sorted(found))
+    memo["asked"] = variables, {_values(raw, variables): asked}
+    return asked
+
+
+#: For a field of a plan: the variables among the arguments below it, and what is asked by their values.
+_Kept = tuple[tuple[str, ...], dict[Hashable, Mapping[str, Asked]]]
+#: Values of one plan's variables, beyond which all are worked out anew: sizes of pages are few, cursors are not.
+MAX_KEPT = 16
+
+
+def _values(raw: GraphQLResolveInfo[Any], variables: tuple[str, ...]) -> Hashable:
+    # A variable of the arguments below a root is a number, a text or an enum's value, or it was left out.
+    return tuple(raw.variable_values.coerced.get(name, Undefined) for name in variables)
+
+
+def _asked_anew(raw: GraphQLResolveInfo[Any], variables: set[str]) -> dict[str, Asked]:
+    operation = _Operation(raw.schema, raw.fragments, raw.variable_values, variables)
     return _by_kind(operation, get_named_type(raw.return_type), raw.field_nodes)
 
 
@@ -69,6 +109,8 @@ def _asked(operation: _Operation, kind: GraphQLObjectType, nodes: Sequence[Field
             definition = kind.fields.get(field.name.value)
             if definition is None or not is_composite_type(get_named_type(definition.type)):
                 continue
+            for each in field.arguments or ():
+                operation.arguments.update(_variables_of(each.value))
             given = get_argument_values(definition, field, operation.variables)
             arguments = {snake_case(name): given.get(name) for name in definition.args}
             name = snake_case(field.name.value)
@@ -78,6 +120,17 @@ def _asked(operation: _Operation, kind: GraphQLObjectType, nodes: Sequence[Field
         Ask(name, arguments, _by_kind(operation, named_type, fields))
         for name, arguments, named_type, fields in found.values()
     )
+
+
+def _variables_of(value: ValueNode) -> Iterator[str]:
+    if isinstance(value, VariableNode):
+        yield value.name.value
+    elif isinstance(value, ListValueNode):
+        for item in value.values:
+            yield from _variables_of(item)
+    elif isinstance(value, ObjectValueNode):
+        for each in value.fields:
+            yield from _variables_of(each.value)
 
 
 def _fields(operation: _Operation, kind: GraphQLObjectType, selections: SelectionSetNode | None) -> Iterator[FieldNode]:

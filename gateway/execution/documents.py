@@ -3,7 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
@@ -20,6 +20,7 @@ from graphql import (
 )
 from graphql.validation import MaxIntrospectionDepthRule
 
+from gateway.execution.compiled import Plans
 from gateway.execution.cost import OperationCost, cost_of
 from gateway.execution.limits import MAX_ERRORS, MAX_TOKENS, TooLarge, check_document, check_size
 from gateway.execution.scopes import Needs, NeedsOfField, needs_of
@@ -55,6 +56,7 @@ class Operation:
     kind: OperationType
     needs: Needs
     cost: OperationCost
+    plans: Plans = field(default_factory=Plans, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from graphql import ExecutionResult, FieldNode, GraphQLError, GraphQLSchema, execute
 
+from gateway.execution.compiled import FIRST_RUNS, Compiler
 from gateway.execution.documents import InvalidDocument, Operation
 from gateway.execution.values import without_values
 
@@ -32,15 +33,37 @@ def refused(document: InvalidDocument) -> Answer:
 
 
 class Runner:
-    """Runs operations of one schema by graphql-core's executor."""
+    """Runs operations of one schema: by their compiled plans, and by graphql-core's executor what these don't cover."""
 
-    def __init__(self, schema: GraphQLSchema, wording: Wording, *, hide_suggestions: bool) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, wording: Wording, *, hide_suggestions: bool, first_runs: int = FIRST_RUNS
+    ) -> None:
         self._schema = schema
+        self._compiler = Compiler(
+            schema,
+            max_coercion_errors=MAX_COERCION_ERRORS,
+            hide_suggestions=hide_suggestions,
+            first_runs=first_runs,
+        )
         self._wording = wording
         self._hide_suggestions = hide_suggestions
 
     async def run(self, operation: Operation, variables: Mapping[str, Any], context: object) -> Answer:
         """Run an operation whose scopes have been checked."""
+        document, name, plans = operation.document, operation.name, operation.plans
+        result = await self._compiler.execute(document, name, plans, variables, context)
+        if result is None:
+            result = await self._execute(operation, variables, context)
+        errors = result.errors or []
+        # Variables that can't be read come back as a plain result: nothing ran, and no error has a path.
+        if result.data is None and errors and all(error.path is None for error in errors):
+            return Answer({"errors": [_formatted(error, "BAD_USER_INPUT") for error in errors]}, ran=False)
+        body: dict[str, Any] = {"data": result.data}
+        if errors:
+            body["errors"] = [self._worded(error) for error in errors]
+        return Answer(body, ran=True)
+
+    async def _execute(self, operation: Operation, variables: Mapping[str, Any], context: object) -> ExecutionResult:
         outcome = execute(
             self._schema,
             operation.document,
@@ -50,15 +73,7 @@ class Runner:
             max_coercion_errors=MAX_COERCION_ERRORS,
             hide_suggestions=self._hide_suggestions,
         )
-        result: ExecutionResult = await outcome if isawaitable(outcome) else outcome
-        errors = result.errors or []
-        # Variables that can't be read come back as a plain result: nothing ran, and no error has a path.
-        if result.data is None and errors and all(error.path is None for error in errors):
-            return Answer({"errors": [_formatted(error, "BAD_USER_INPUT") for error in errors]}, ran=False)
-        body: dict[str, Any] = {"data": result.data}
-        if errors:
-            body["errors"] = [self._worded(error) for error in errors]
-        return Answer(body, ran=True)
+        return await outcome if isawaitable(outcome) else outcome
 
     def _worded(self, error: GraphQLError) -> dict[str, Any]:
         cause = error.original_error

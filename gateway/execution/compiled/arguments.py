@@ -1,0 +1,181 @@
+"""Arguments and variables: read once where the document alone decides, and quickly where a variable does."""
+
+import datetime
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLInputType,
+    GraphQLSchema,
+    Undefined,
+    ValueNode,
+    VariableDefinitionNode,
+    VariableNode,
+    get_argument_values,
+    get_named_type,
+    get_variable_values,
+    is_input_object_type,
+    is_list_type,
+    is_non_null_type,
+)
+from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
+from graphql.execution.values import VariableValues, VariableValueSource, coerce_argument
+from graphql.language import ListValueNode, ObjectValueNode
+from graphql.utilities import coerce_input_value
+from graphql.utilities.coerce_input_value import coerce_default_value
+
+from gateway.execution.compiled.running import Run
+
+#: What no resolver can change, so that one value serves every run.
+_UNCHANGING = (str, int, float, bool, type(None), Decimal, datetime.date, datetime.time, enum.Enum)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """An argument that is the same in every run."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class FromVariable:
+    """An argument that is one variable's value."""
+
+    variable: str
+    nullable: bool
+
+
+Argument = Constant | FromVariable
+
+
+def planned_arguments(definition: GraphQLField, node: FieldNode) -> dict[str, Argument] | None:
+    """Return a field's arguments by name; None where graphql-core has to read them in each run."""
+    given = {argument.name.value: argument.value for argument in node.arguments or ()}
+    planned: dict[str, Argument] = {}
+    for name, argument in definition.args.items():
+        if argument.out_name not in (None, name):
+            return None
+        value = given.get(name)
+        if isinstance(value, VariableNode):
+            planned[name] = FromVariable(value.name.value, not is_non_null_type(argument.type))
+            continue
+        if value is not None and has_variable(value):
+            return None
+        read: dict[str, Any] = {}
+        argument_node = next((each for each in node.arguments or () if each.name.value == name), None)
+        try:
+            coerce_argument(read, node, name, argument, argument_node, None, None)
+        except GraphQLError:
+            # It is raised anew in each run, with what that run is told of it.
+            return None
+        if read:
+            if not isinstance(read[name], _UNCHANGING):
+                return None
+            planned[name] = Constant(read[name])
+    return planned
+
+
+def read_arguments(
+    definition: GraphQLField, node: FieldNode, run: Run, hide_suggestions: bool, parameters: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return a field's arguments as graphql-core reads them, by the resolver's parameters."""
+    read = get_argument_values(definition, node, run.variable_values, hide_suggestions=hide_suggestions)
+    return {parameters.get(name, name): value for name, value in read.items()}
+
+
+def has_variable(value: ValueNode) -> bool:
+    """Return whether a value has a variable anywhere in it."""
+    if isinstance(value, ListValueNode):
+        return any(map(has_variable, value.values))
+    if isinstance(value, ObjectValueNode):
+        return any(has_variable(field.value) for field in value.fields)
+    return isinstance(value, VariableNode)
+
+
+class Variables:
+    """The variables of one operation: their types looked up once."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        definitions: Sequence[VariableDefinitionNode],
+        *,
+        max_errors: int,
+        hide_suggestions: bool,
+    ) -> None:
+        self._schema = schema
+        self._definitions = definitions
+        self._max_errors = max_errors
+        self._hide_suggestions = hide_suggestions
+        signatures = [get_variable_signature(schema, definition) for definition in definitions]
+        self._signatures: list[tuple[GraphQLVariableSignature, bool]] | None = []
+        for signature, definition in zip(signatures, definitions, strict=True):
+            if isinstance(signature, GraphQLError) or _may_nest_without_end(signature.type, ()):
+                # graphql-core counts how deep such a value goes.
+                self._signatures = None
+                break
+            self._signatures.append((signature, definition.default_value is not None))
+
+    def read(self, inputs: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
+        """Return the values, or what graphql-core says is wrong with them."""
+        values = self._read_quickly(inputs)
+        if values is not None:
+            return values
+        return get_variable_values(
+            self._schema,
+            self._definitions,
+            dict(inputs),
+            max_errors=self._max_errors,
+            hide_suggestions=self._hide_suggestions,
+        )
+
+    def _read_quickly(self, inputs: Mapping[str, Any]) -> VariableValues | None:
+        if self._signatures is None:
+            return None
+        sources: dict[str, VariableValueSource] = {}
+        coerced: dict[str, Any] = {}
+        for signature, has_default in self._signatures:
+            name = signature.name
+            if name in inputs:
+                given = inputs[name]
+                value = coerce_input_value(given, signature.type)
+                if value is Undefined:
+                    return None
+                sources[name] = VariableValueSource(signature, given)
+                coerced[name] = value
+                continue
+            sources[name] = VariableValueSource(signature)
+            if has_default:
+                try:
+                    value = coerce_default_value(signature)
+                except TypeError:
+                    return None
+                if not isinstance(value, _UNCHANGING):
+                    # graphql-core keeps it beside the signature, which here serves every run.
+                    return None
+                coerced[name] = value
+            elif is_non_null_type(signature.type):
+                return None
+        return VariableValues(sources, coerced)
+
+
+def _may_nest_without_end(input_type: GraphQLInputType, above: tuple[str, ...]) -> bool:
+    """Return whether an input object has itself somewhere in it, or a list is one of lists."""
+    named = get_named_type(input_type)
+    if is_list_type(input_type) and above and above[-1] == "[":
+        return True
+    if is_non_null_type(input_type):
+        return _may_nest_without_end(input_type.of_type, above)
+    if is_list_type(input_type):
+        return _may_nest_without_end(input_type.of_type, (*above, "["))
+    if not is_input_object_type(named):
+        return False
+    if named.name in above:
+        return True
+    return any(_may_nest_without_end(field.type, (*above, named.name)) for field in named.fields.values())

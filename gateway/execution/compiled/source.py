@@ -1,0 +1,48 @@
+"""Python source in the making: its lines, and the objects that it names."""
+
+from collections import Counter
+from types import CodeType
+from typing import Any
+
+_INDENT = "    "
+
+
+class Source:
+    """Lines of generated Python, and the namespace they run in.
+
+    Nothing of a document comes into the text but names, which the parser has checked, as literals by `repr`.
+    """
+
+    def __init__(self) -> None:
+        self.namespace: dict[str, Any] = {}
+        self._lines: list[str] = []
+        self._names: dict[int, str] = {}
+        self._counts: Counter[str] = Counter()
+
+    def name(self, value: Any) -> str:
+        """Return the name by which the text reaches an object."""
+        name = self._names.get(id(value))
+        if name is None:
+            name = f"C{len(self._names)}"
+            self._names[id(value)] = name
+            self.namespace[name] = value
+        return name
+
+    def count(self, what: str) -> int:
+        """Return how many of something there were before."""
+        self._counts[what] += 1
+        return self._counts[what] - 1
+
+    def add(self, lines: list[str]) -> None:
+        """Add lines after those that are there."""
+        self._lines += lines
+
+    def run(self) -> None:
+        """Define in the namespace what the text defines."""
+        code: CodeType = compile("\n".join(self._lines), "<plan of a GraphQL operation>", "exec")
+        exec(code, self.namespace)  # noqa: S102 -- the text is written by `generator` alone
+
+
+def indented(lines: list[str]) -> list[str]:
+    """Return lines one level further in."""
+    return [_INDENT + line for line in lines]
