@@ -26,7 +26,7 @@ serve: .venv/runtime.stamp ## The sandbox at 127.0.0.1:8000 (PORT= for another),
 	$(BIN)/gateway serve --sandbox --port $(PORT)
 
 test: .venv/dev.stamp ## Run every test, against real PostgreSQL and the real server
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 chaos: .venv/dev.stamp ## Kill workers, servers, PostgreSQL and connections at random (CHAOS_SECONDS=600), compare the books
 	$(BIN)/python -m tests.chaos

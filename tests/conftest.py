@@ -18,6 +18,15 @@ from database.migrate import migrate
 from tests.databases import fresh_database
 
 
+#: Files of few tests that take long each: begun first, so that no core waits for another at the end.
+LONG = ("tests/model/", "tests/chaos/", "tests/acceptance/test_posting.py", "tests/oauth_clients/", "tests/fuzz/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
