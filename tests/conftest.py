@@ -17,7 +17,6 @@ from database.embedded import EmbeddedPostgres
 from database.migrate import migrate
 from tests.databases import fresh_database
 
-
 #: Files of few tests that take long each: begun first, so that no core waits for another at the end.
 LONG = ("tests/model/", "tests/chaos/", "tests/acceptance/test_posting.py", "tests/oauth_clients/", "tests/fuzz/")
 
