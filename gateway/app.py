@@ -33,6 +33,7 @@ from gateway.endpoints.bearer import Gate, OfferingNonces
 from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
 from gateway.endpoints.oauth import oauth_routes
+from gateway.endpoints.receipts import ReceiptsEndpoint
 from gateway.endpoints.settlements import SettlementsEndpoint
 from gateway.endpoints.signing import MessageSigning
 from gateway.execution.documents import DocumentStore
@@ -45,6 +46,7 @@ from gateway.master_key import master_key_of
 from gateway.metrics import Metrics, MetricsMiddleware
 from gateway.outbox.guard import transport_of
 from gateway.settings import Settings
+from gateway.vouchers.desk import VoucherDesk
 from resolvers.call import Call
 from schema import messages
 from schema.context import Context
@@ -195,11 +197,14 @@ async def _routes(
         budget=settings.client_budget,
     )
     settlements = SettlementsEndpoint(gate, database_url, settings.today, issuer)
+    desk = running.enter_context(VoucherDesk(issuer))
+    receipts = ReceiptsEndpoint(gate, pool, desk, for_transactions=settings.statement_cache_size == 0)
     return [
         Route("/graphql", OfferingNonces(graphql, proofs)),
         *oauth_routes(oauth),
         *health_routes(pool, metrics.registry),
         Route("/settlements/{date}", OfferingNonces(settlements, proofs)),
+        Route("/receipts/{number}.pdf", OfferingNonces(receipts, proofs)),
     ]
 
 
