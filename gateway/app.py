@@ -36,6 +36,7 @@ from gateway.endpoints.oauth import oauth_routes
 from gateway.endpoints.receipts import ReceiptsEndpoint
 from gateway.endpoints.settlements import SettlementsEndpoint
 from gateway.endpoints.signing import MessageSigning
+from gateway.endpoints.verify import VerifyPage
 from gateway.execution.documents import DocumentStore
 from gateway.execution.runner import Runner
 from gateway.execution.trusted import ClientDocuments
@@ -205,6 +206,7 @@ async def _routes(
         *health_routes(pool, metrics.registry),
         Route("/settlements/{date}", OfferingNonces(settlements, proofs)),
         Route("/receipts/{number}.pdf", OfferingNonces(receipts, proofs)),
+        Route("/verify", VerifyPage(pool, settings.trusted_proxies or ()).answer, methods=["GET", "POST"]),
     ]
 
 

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import segno
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
 from contributions import money, months, words
@@ -26,17 +25,19 @@ HOTLINES: Final = (
 #: Months that are listed one by one; more of them stand as runs of months with the same amount.
 MAX_MONTHS_LISTED: Final = 12
 
+#: Points of a millimetre: a point is 1/72 inch.
+_MM: Final = 72 / 25.4
 _SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 _WIDTH: Final[float] = A4[0]
 _HEIGHT: Final[float] = A4[1]
-_LEFT: Final[float] = 20 * mm
+_LEFT: Final[float] = 20 * _MM
 _RIGHT: Final = _WIDTH - _LEFT
 _MIDDLE: Final = _WIDTH / 2
-_FACT_HEIGHT: Final[float] = 8 * mm
-_LINE_HEIGHT: Final[float] = 6.5 * mm
+_FACT_HEIGHT: Final[float] = 8 * _MM
+_LINE_HEIGHT: Final[float] = 6.5 * _MM
 #: The lines' own part of the page, between the facts and the foot; more lines are lower.
-_LINES_HEIGHT: Final[float] = 92 * mm
-_QR_SIZE: Final[float] = 34 * mm
+_LINES_HEIGHT: Final[float] = 92 * _MM
+_QR_SIZE: Final[float] = 34 * _MM
 _INK, _RULE, _VOID = (0, 0, 0), (0.45, 0.45, 0.45), (0.96, 0.72, 0.72)
 
 
@@ -85,19 +86,19 @@ def _strike(canvas: Canvas, pen: Pen) -> None:
 
 
 def _head(canvas: Canvas, pen: Pen, voucher: Voucher) -> float:
-    y = _HEIGHT - 24 * mm
+    y = _HEIGHT - 24 * _MM
     canvas.setFillColorRGB(*_INK)
     pen.centred(_MIDDLE, y, "灵活就业人员社会保险费", 13)
-    pen.centred(_MIDDLE, y - 10 * mm, "电子缴费凭证", 22)
-    y -= 19 * mm
+    pen.centred(_MIDDLE, y - 10 * _MM, "电子缴费凭证", 22)
+    y -= 19 * _MM
     pen.left(_LEFT, y, f"凭证号码：{voucher.number}", 10)
     pen.right(_RIGHT, y, f"开具时间：{_time(voucher.issued_at)}", 10)
-    y -= 6 * mm
+    y -= 6 * _MM
     if voucher.voided_at is not None:
         pen.left(_LEFT, y, f"本凭证已作废，作废时间：{_time(voucher.voided_at)}", 10)
     if voucher.prints > 1:
         pen.right(_RIGHT, y, f"补打：第 {voucher.prints} 次打印", 10)
-    return y - 3 * mm
+    return y - 3 * _MM
 
 
 def _facts(canvas: Canvas, pen: Pen, voucher: Voucher, y: float) -> float:
@@ -110,18 +111,18 @@ def _facts(canvas: Canvas, pen: Pen, voucher: Voucher, y: float) -> float:
         (("金额（小写）", f"{money.text(amount)} 元"),),
         (("金额（大写）", words.in_words(amount)),),
     )
-    label = 30 * mm
+    label = 30 * _MM
     _rule(canvas, y)
     for row in facts:
         width = (_RIGHT - _LEFT) / len(row)
-        baseline = y - _FACT_HEIGHT + 2.6 * mm
+        baseline = y - _FACT_HEIGHT + 2.6 * _MM
         for column, (name, value) in enumerate(row):
             x = _LEFT + column * width
-            pen.left(x + 2 * mm, baseline, name, 10)
-            pen.left(x + label, baseline, value, 10.5, within=width - label - 2 * mm)
+            pen.left(x + 2 * _MM, baseline, name, 10)
+            pen.left(x + label, baseline, value, 10.5, within=width - label - 2 * _MM)
         y -= _FACT_HEIGHT
         _rule(canvas, y)
-    return y - 6 * mm
+    return y - 6 * _MM
 
 
 def _lines(canvas: Canvas, pen: Pen, voucher: Voucher, y: float) -> None:
@@ -129,11 +130,11 @@ def _lines(canvas: Canvas, pen: Pen, voucher: Voucher, y: float) -> None:
     # A working life of arrears, a row for each year, fits as well.
     height = min(_LINE_HEIGHT, _LINES_HEIGHT / (len(rows) + 1))
     size = min(10.0, height * 0.68)
-    ends = (_LEFT + 62 * mm, _LEFT + 96 * mm, _LEFT + 122 * mm, _RIGHT - 2 * mm)
+    ends = (_LEFT + 62 * _MM, _LEFT + 96 * _MM, _LEFT + 122 * _MM, _RIGHT - 2 * _MM)
     for row in (("费款所属期", "月缴费基数（元）", "费率", "金额（元）"), *rows):
         y -= height
         baseline = y + height * 0.3
-        pen.left(_LEFT + 2 * mm, baseline, row[0], size)
+        pen.left(_LEFT + 2 * _MM, baseline, row[0], size)
         for x, text in zip(ends[1:], row[1:], strict=True):
             pen.right(x, baseline, text, size)
         _rule(canvas, y)
@@ -163,19 +164,19 @@ def _alike(line: Line) -> tuple[object, ...]:
 
 
 def _foot(canvas: Canvas, pen: Pen, voucher: Voucher, public_url: str) -> None:
-    y = 22 * mm
-    _rule(canvas, y + 6 * mm)
+    y = 22 * _MM
+    _rule(canvas, y + 6 * _MM)
     pen.centred(_MIDDLE, y, HOTLINES, 8.5, within=_RIGHT - _LEFT)
     url = verify_url(public_url, voucher.number, voucher.verification_code)
-    bottom = y + 11 * mm
+    bottom = y + 11 * _MM
     _draw_qr(canvas, url, _RIGHT - _QR_SIZE, bottom)
-    top = bottom + _QR_SIZE - 5 * mm
-    room = _RIGHT - _QR_SIZE - 6 * mm - _LEFT
+    top = bottom + _QR_SIZE - 5 * _MM
+    room = _RIGHT - _QR_SIZE - 6 * _MM - _LEFT
     code = voucher.verification_code
     pen.left(_LEFT, top, f"验证码：{code}", 12)
-    pen.left(_LEFT, top - 9 * mm, "查验：扫描二维码，或在下列网址输入凭证号码和验证码", 9.5, within=room)
-    pen.left(_LEFT, top - 15 * mm, f"{public_url}/verify", 9.5, within=room)
-    pen.left(_LEFT, top - 23 * mm, "本凭证由系统生成；缴费人姓名、身份证号码已作掩码处理。", 8.5, within=room)
+    pen.left(_LEFT, top - 9 * _MM, "查验：扫描二维码，或在下列网址输入凭证号码和验证码", 9.5, within=room)
+    pen.left(_LEFT, top - 15 * _MM, f"{public_url}/verify", 9.5, within=room)
+    pen.left(_LEFT, top - 23 * _MM, "本凭证由系统生成；缴费人姓名、身份证号码已作掩码处理。", 8.5, within=room)
 
 
 def _draw_qr(canvas: Canvas, content: str, x: float, y: float) -> None:
