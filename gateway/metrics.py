@@ -17,6 +17,7 @@ _PATHS = frozenset(
         "/oauth/introspect",
         "/.well-known/oauth-authorization-server",
         "/.well-known/jwks.json",
+        "/.well-known/voucher-certificate.pem",
         "/healthz",
         "/readyz",
         "/metrics",

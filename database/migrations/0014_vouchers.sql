@@ -56,3 +56,17 @@ BEGIN
     PERFORM set_config('gateway.institution_id', coalesce(acted_for, ''), TRUE);
 END
 $$;
+
+-- The certificates that vouchers were signed by: each stays, since it verifies what it has signed. The sandbox makes
+-- its own, and the private key is sealed by the vault, bound to the fingerprint; others' keys are never here.
+CREATE TABLE voucher_certificates (
+    -- SHA-256 of the DER form, in hexadecimal.
+    fingerprint text PRIMARY KEY CHECK (fingerprint ~ '^[0-9a-f]{64}$'),
+    certificate bytea NOT NULL,
+    sealed_private_key bytea,
+    data_key_id integer REFERENCES data_keys (id),
+    used_since timestamptz NOT NULL DEFAULT now(),
+    CHECK (num_nulls(sealed_private_key, data_key_id) IN (0, 2))
+);
+CREATE UNIQUE INDEX voucher_certificates_own ON voucher_certificates ((sealed_private_key IS NULL))
+WHERE sealed_private_key IS NOT NULL;

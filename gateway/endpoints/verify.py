@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 import anyio
 import asyncpg
 import structlog
+from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from auth.certificates import Network
 from contributions import money, months, words
@@ -23,6 +25,8 @@ from gateway.pages import locale_of, page_headers, render
 from gateway.pages.verify_texts import TEXTS, Texts
 from gateway.peers import client_of
 from gateway.throttle import Throttle, Throttled
+from gateway.vouchers.certificates import published
+from gateway.vouchers.desk import VoucherDesk
 from resolvers.vouchers import VerifiedReceipt, verify
 
 #: Checks of one address in a minute: a counter that checks vouchers all day long needs fewer.
@@ -42,9 +46,27 @@ _SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 _BETWEEN: Final = re.compile(r"[\s\-‐-―　]+")
 #: How Crockford's Base32 is read: letters that look like digits are those.
 _LOOKALIKES: Final = str.maketrans("OIL", "011")
+#: A new certificate is published before it signs, and old ones stay.
+_PUBLIC: Final = {"cache-control": "public, max-age=300"}
 _STATUSES: Final = {"THROTTLED": 429, "UNAVAILABLE": 503}
 
 log = structlog.get_logger()
+
+
+def voucher_routes(pool: asyncpg.Pool, desk: VoucherDesk, trusted_proxies: Sequence[Network]) -> list[Route]:
+    """Return the public routes: the page, and the certificates that vouchers were signed by."""
+
+    async def certificates(_request: Request) -> Response:
+        found = await published(pool)
+        pem = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in found)
+        if not pem:
+            return PlainTextResponse("Vouchers are not signed here.\n", 404)
+        return Response(pem, media_type="application/x-pem-file", headers=_PUBLIC)
+
+    return [
+        Route("/verify", VerifyPage(pool, desk, trusted_proxies).answer, methods=["GET", "POST"]),
+        Route("/.well-known/voucher-certificate.pem", certificates, methods=["GET"]),
+    ]
 
 
 class BadForm(Exception):
@@ -58,8 +80,9 @@ class BadForm(Exception):
 class VerifyPage:
     """The page, for one process: its throttles are its own."""
 
-    def __init__(self, pool: asyncpg.Pool, trusted_proxies: Sequence[Network]) -> None:
+    def __init__(self, pool: asyncpg.Pool, desk: VoucherDesk, trusted_proxies: Sequence[Network]) -> None:
         self._pool = pool
+        self._desk = desk
         self._trusted_proxies = tuple(trusted_proxies)
         self._addresses = Throttle(CHECKS_PER_MINUTE)
         self._numbers = Throttle(WRONG_CODES_PER_MINUTE)

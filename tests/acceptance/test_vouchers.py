@@ -3,13 +3,14 @@
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from pypdf import PdfReader
 
-from tests.acceptance.gateway import Client, Server
+from tests.acceptance.gateway import Client, Server, gateway
 from tests.acceptance.operations import Answer, agency_bill, assess, bills, pay, quote, reverse
 from tests.acceptance.people import OUYANG, Office, Person
 
@@ -146,3 +147,20 @@ def test_a_voucher_needs_a_token_with_its_scope(server: Server, abc: Client, peo
     refused = fetched(abc, receipt, "POST")
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
     assert fetched(abc, receipt, "HEAD").headers["voucher-prints"] == "0"
+
+
+def test_a_downloaded_voucher_is_genuine_offline(
+    server: Server, abc: Client, people: Iterator[Person], tmp_path: Path
+) -> None:
+    receipt = paid(abc, next(people), "VOUCHER-SIGNED")
+    voucher, certificate = tmp_path / "voucher.pdf", tmp_path / "certificate.pem"
+    content = fetched(abc, receipt).content
+    certificate.write_bytes(server.http.get("/.well-known/voucher-certificate.pem").content)
+    voucher.write_bytes(content)
+    done = gateway("verify-voucher", str(voucher), "--certificate", str(certificate))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"genuine: voucher {receipt['number']}, verification code {receipt['verificationCode']}\n"
+    voucher.write_bytes(content.replace(b"/Rotate 0", b"/Rotate 9"))
+    done = gateway("verify-voucher", str(voucher), "--certificate", str(certificate))
+    assert done.returncode == 1
+    assert "was changed after it was signed" in done.stderr
