@@ -211,7 +211,7 @@ async def _routes(
         *health_routes(pool, metrics.registry),
         Route("/settlements/{date}", OfferingNonces(settlements, proofs)),
         Route("/receipts/{number}.pdf", OfferingNonces(receipts, proofs)),
-        *voucher_routes(pool, desk, settings.trusted_proxies or ()),
+        *voucher_routes(pool, settings.trusted_proxies or ()),
     ]
 
 

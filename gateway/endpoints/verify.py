@@ -26,7 +26,6 @@ from gateway.pages.verify_texts import TEXTS, Texts
 from gateway.peers import client_of
 from gateway.throttle import Throttle, Throttled
 from gateway.vouchers.certificates import published
-from gateway.vouchers.desk import VoucherDesk
 from resolvers.vouchers import VerifiedReceipt, verify
 
 #: Checks of one address in a minute: a counter that checks vouchers all day long needs fewer.
@@ -53,7 +52,7 @@ _STATUSES: Final = {"THROTTLED": 429, "UNAVAILABLE": 503}
 log = structlog.get_logger()
 
 
-def voucher_routes(pool: asyncpg.Pool, desk: VoucherDesk, trusted_proxies: Sequence[Network]) -> list[Route]:
+def voucher_routes(pool: asyncpg.Pool, trusted_proxies: Sequence[Network]) -> list[Route]:
     """Return the public routes: the page, and the certificates that vouchers were signed by."""
 
     async def certificates(_request: Request) -> Response:
@@ -64,7 +63,7 @@ def voucher_routes(pool: asyncpg.Pool, desk: VoucherDesk, trusted_proxies: Seque
         return Response(pem, media_type="application/x-pem-file", headers=_PUBLIC)
 
     return [
-        Route("/verify", VerifyPage(pool, desk, trusted_proxies).answer, methods=["GET", "POST"]),
+        Route("/verify", VerifyPage(pool, trusted_proxies).answer, methods=["GET", "POST"]),
         Route("/.well-known/voucher-certificate.pem", certificates, methods=["GET"]),
     ]
 
@@ -80,9 +79,8 @@ class BadForm(Exception):
 class VerifyPage:
     """The page, for one process: its throttles are its own."""
 
-    def __init__(self, pool: asyncpg.Pool, desk: VoucherDesk, trusted_proxies: Sequence[Network]) -> None:
+    def __init__(self, pool: asyncpg.Pool, trusted_proxies: Sequence[Network]) -> None:
         self._pool = pool
-        self._desk = desk
         self._trusted_proxies = tuple(trusted_proxies)
         self._addresses = Throttle(CHECKS_PER_MINUTE)
         self._numbers = Throttle(WRONG_CODES_PER_MINUTE)

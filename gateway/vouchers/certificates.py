@@ -56,8 +56,9 @@ def read_certificate(certificate_file: Path, key_file: Path) -> SigningCertifica
     certificates = read_certificates(certificate_file, "GATEWAY_VOUCHER_CERTIFICATE")
     if len(certificates) > MAX_CHAIN:
         raise ValueError(f"GATEWAY_VOUCHER_CERTIFICATE has more than {MAX_CHAIN} certificates")
+    pem = _read(key_file, "GATEWAY_VOUCHER_KEY")
     try:
-        key = load_pem_private_key(_read(key_file, "GATEWAY_VOUCHER_KEY"), password=None)
+        key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError):
         # What cryptography says of a key is not for a log.
         raise ValueError("GATEWAY_VOUCHER_KEY is no private key in PEM without a password") from None
@@ -72,8 +73,9 @@ def read_certificate(certificate_file: Path, key_file: Path) -> SigningCertifica
 
 def read_certificates(file: Path, name: str) -> list[x509.Certificate]:
     """Return the certificates of a PEM file. Raises ValueError, which calls the file by `name`."""
+    content = _read(file, name)
     try:
-        return x509.load_pem_x509_certificates(_read(file, name))
+        return x509.load_pem_x509_certificates(content)
     except ValueError as error:
         raise ValueError(f"{name} has no certificates in PEM") from error
 

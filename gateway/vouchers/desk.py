@@ -1,20 +1,17 @@
-"""Where vouchers are drawn, signed and checked: a thread beside the event loop, a bounded queue before it."""
+"""Where vouchers are drawn and signed: a thread beside the event loop, a bounded queue before it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypeVar
-
-from cryptography import x509
+from typing import TYPE_CHECKING, Final, Self
 
 from gateway.vouchers.certificates import SigningCertificate
 from gateway.vouchers.drawing import draw
 from resolvers.vouchers import Voucher
 
 if TYPE_CHECKING:
-    from gateway.vouchers.checking import SignedVoucher
     from gateway.vouchers.signing import PageSigner
 
 #: What a signature says of its voucher.
@@ -25,9 +22,6 @@ MAX_DRAWINGS: Final = 16
 
 class DeskBusy(Exception):
     """As many vouchers as MAX_DRAWINGS are being drawn or waiting; nothing was done."""
-
-
-_Result = TypeVar("_Result")
 
 
 class VoucherDesk(AbstractContextManager["VoucherDesk"]):
@@ -66,11 +60,12 @@ class VoucherDesk(AbstractContextManager["VoucherDesk"]):
 
     async def draw(self, voucher: Voucher) -> bytes:
         """Return the voucher's page as PDF. Raises DeskBusy."""
-        return await self._in_thread(lambda: self._page_of(voucher))
-
-    async def check(self, content: bytes, certificates: Sequence[x509.Certificate]) -> "SignedVoucher":
-        """Return what a genuine file says. Raises checking.NotGenuine, DeskBusy."""
-        return await self._in_thread(lambda: _check(content, certificates))
+        self.require_place()
+        self._drawings += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._page_of, voucher)
+        finally:
+            self._drawings -= 1
 
     def _page_of(self, voucher: Voucher) -> bytes:
         page = self._draw_page(voucher, self._public_url)
@@ -82,17 +77,3 @@ class VoucherDesk(AbstractContextManager["VoucherDesk"]):
             self._signer = PageSigner(self._certificate)
         reason = REASON.format(number=voucher.number, code=voucher.verification_code)
         return self._signer.sign(page, reason, voucher.voided_at or voucher.issued_at)
-
-    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
-        self.require_place()
-        self._drawings += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        finally:
-            self._drawings -= 1
-
-
-def _check(content: bytes, certificates: Sequence[x509.Certificate]) -> "SignedVoucher":
-    from gateway.vouchers.checking import check_file  # as signing
-
-    return check_file(content, certificates)
