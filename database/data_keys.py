@@ -63,6 +63,15 @@ SEALED: Final = (
         # As resolvers/signatures.py seals it.
         lambda value: b"payment signature\0" + bytes(value),
     ),
+    # As gateway/vouchers/certificates.py seals it.
+    Sealed(
+        "voucher_certificates",
+        "fingerprint",
+        "text",
+        "sealed_private_key",
+        "fingerprint",
+        lambda value: b"voucher key\0" + _text(value),
+    ),
     Sealed("payers", "id", "bigint", "sealed_identity", "resident_id_index", bytes),
 )
 

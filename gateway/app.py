@@ -34,8 +34,10 @@ from gateway.endpoints.bearer import Gate, OfferingNonces
 from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
 from gateway.endpoints.oauth import oauth_routes
+from gateway.endpoints.receipts import ReceiptsEndpoint
 from gateway.endpoints.settlements import SettlementsEndpoint
 from gateway.endpoints.signing import MessageSigning
+from gateway.endpoints.verify import voucher_routes
 from gateway.execution.documents import DocumentStore
 from gateway.execution.runner import Runner
 from gateway.execution.trusted import ClientDocuments
@@ -46,6 +48,9 @@ from gateway.master_key import master_key_of
 from gateway.metrics import Metrics, MetricsMiddleware
 from gateway.outbox.guard import transport_of
 from gateway.settings import Settings
+from gateway.vouchers import certificates as voucher_certificates
+from gateway.vouchers.certificates import SigningCertificate
+from gateway.vouchers.desk import VoucherDesk
 from resolvers.call import Call
 from schema import messages
 from schema.context import Context
@@ -200,12 +205,30 @@ async def _routes(
         budget=settings.client_budget,
     )
     settlements = SettlementsEndpoint(gate, database_url, settings.today, issuer)
+    desk = running.enter_context(VoucherDesk(issuer, await _voucher_certificate(settings, pool, vault)))
+    receipts = ReceiptsEndpoint(gate, pool, desk, for_transactions=settings.statement_cache_size == 0)
     return [
         Route("/graphql", OfferingNonces(graphql, proofs)),
         *oauth_routes(oauth),
         *health_routes(pool, metrics.registry),
         Route("/settlements/{date}", OfferingNonces(settlements, proofs)),
+        Route("/receipts/{number}.pdf", OfferingNonces(receipts, proofs)),
+        *voucher_routes(pool, settings.trusted_proxies or ()),
     ]
+
+
+async def _voucher_certificate(settings: Settings, pool: asyncpg.Pool, vault: Vault) -> SigningCertificate | None:
+    if settings.voucher_certificate is not None and settings.voucher_key is not None:
+        try:
+            configured = voucher_certificates.read_certificate(settings.voucher_certificate, settings.voucher_key)
+        except ValueError as error:
+            raise NotReady(str(error)) from error
+        await voucher_certificates.use(pool, configured)
+        return configured
+    if settings.sandbox:
+        return await voucher_certificates.sandbox_certificate(pool, vault)
+    log.warning("vouchers are unsigned: GATEWAY_VOUCHER_CERTIFICATE is not set")
+    return None
 
 
 async def _changes(settings: Settings, verifier: TokenVerifier, running: AsyncExitStack) -> Changes | None:

@@ -21,6 +21,7 @@ from gateway import audit, documents, keys, load, lookups, sandbox, signatures
 from gateway.master_key import master_key_of
 from gateway.outbox.commands import postings_app, tax_ledger_command, work_command
 from gateway.settings import Settings, read_duration
+from gateway.vouchers.command import verify_voucher
 from gateway.work import (
     SIGTERM_STATUS,
     complain,
@@ -61,6 +62,7 @@ app.command("tax-ledger")(tax_ledger_command)
 app.add_typer(signatures.app, name="payments")
 clients_app.command("signing-keys")(signatures.register_keys)
 institutions_app.command("require-signatures")(signatures.require)
+app.command("verify-voucher")(verify_voucher)
 app.add_typer(keys.app, name="keys")
 app.add_typer(lookups.app, name="lookups")
 app.add_typer(documents.app, name="documents")

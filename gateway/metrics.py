@@ -17,14 +17,17 @@ _PATHS = frozenset(
         "/oauth/introspect",
         "/.well-known/oauth-authorization-server",
         "/.well-known/jwks.json",
+        "/.well-known/voucher-certificate.pem",
         "/healthz",
         "/readyz",
         "/metrics",
+        "/verify",
     }
 )
 
-#: One path for each day, counted as one.
+#: One path for each day or receipt, counted as one.
 _SETTLEMENTS = "/settlements/"
+_RECEIPTS = "/receipts/"
 
 #: Where the workers of one server keep their counts for one another; the server sets it.
 MULTIPROCESS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -97,4 +100,6 @@ class MetricsMiddleware:
 def _label(path: str) -> str:
     if path in _PATHS:
         return path
+    if path.startswith(_RECEIPTS):
+        return f"{_RECEIPTS}{{number}}.pdf"
     return f"{_SETTLEMENTS}{{date}}" if path.startswith(_SETTLEMENTS) else "other"

@@ -134,7 +134,8 @@ class Settings(BaseSettings):
 
     trusted_proxies: Networks | None = Field(
         default=None,
-        description="Proxies that pass client certificates on: addresses or networks (CIDR), with commas between.",
+        description="Proxies that pass client certificates and addresses on: addresses or networks (CIDR), with commas "
+        "between.",
     )
     client_certificate_header: str = Field(
         default="x-client-certificate",
@@ -191,6 +192,15 @@ class Settings(BaseSettings):
         description="Points that a client may spend in a minute, unless it has a budget of its own; 0 for no limit.",
     )
 
+    voucher_certificate: Path | None = Field(
+        default=None,
+        description="The certificate that signs vouchers, and those above it: a PEM file. The sandbox makes its own; "
+        "elsewhere vouchers are unsigned without it.",
+    )
+    voucher_key: Path | None = Field(
+        default=None, description="Its private key, P-256 or RSA: a PEM file without a password."
+    )
+
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
@@ -207,6 +217,12 @@ class Settings(BaseSettings):
     def _pinned_only_in_the_sandbox(self) -> Self:
         if self.business_date is not None and not self.sandbox:
             raise ValueError("GATEWAY_BUSINESS_DATE pins the business date in the sandbox only (--sandbox)")
+        return self
+
+    @model_validator(mode="after")
+    def _voucher_certificate_with_its_key(self) -> Self:
+        if (self.voucher_certificate is None) != (self.voucher_key is None):
+            raise ValueError("GATEWAY_VOUCHER_CERTIFICATE and GATEWAY_VOUCHER_KEY go together")
         return self
 
     @field_validator("posting_secret")
