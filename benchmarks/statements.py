@@ -1,4 +1,4 @@
-"""What a hand-written endpoint asks PostgreSQL for each workload: one statement, the same for all that are hand-written.
+"""What a hand-written endpoint asks PostgreSQL for each workload: one statement, the same for all such contenders.
 
 asyncpg reads arrays of rows by itself. Node's pg would get them as text, so it is given JSON: `for_node` says the same
 in its words.

@@ -118,7 +118,7 @@ const mutations = {
 
 const app = Fastify()
 app.register(mercurius, {
-  schema: readFileSync(new URL('schema.graphql', import.meta.url), 'utf8'),
+  schema: readFileSync(new URL('../contenders/peers.graphql', import.meta.url), 'utf8'),
   resolvers: { ...(MODE === 'natural' ? natural : statement), ...mutations },
   // Compile an operation at its first use.
   jit: 1,

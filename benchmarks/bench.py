@@ -1,0 +1,61 @@
+"""One run of the benchmarks: who runs where, and in which order they are measured."""
+
+import argparse
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks.ledger import Ledger
+from benchmarks.load import Load, Measured, drive
+from benchmarks.report import Rounds
+from benchmarks.servers import Contender, Running, running
+from benchmarks.workloads import MARKERS, SEED, Workloads
+
+GATEWAY = "gateway"
+
+
+#: More than can be asked for with a proof or a signature, each of which is made before the clock starts.
+SIGNED_PER_SECOND = 3000
+
+
+class Bench:
+    """One run: the rows, the core of the servers and what was asked for on the command line."""
+
+    def __init__(self, options: argparse.Namespace, ledger: Ledger, directory: Path, core: set[int] | None) -> None:
+        self.options = options
+        self.ledger = ledger
+        self.workloads = Workloads(ledger)
+        self._directory = directory
+        self._core = core
+        # The same order in each run: nobody has the first place.
+        self._random = random.Random(SEED)  # noqa: S311 -- an order, and no secret
+
+    def start(self, stack: ExitStack, *contenders: Contender) -> list[Running]:
+        """Start these, each until the stack is left."""
+        log = self._directory / "servers.log"
+        return [stack.enter_context(running(one, self.ledger, log, self._core)) for one in contenders]
+
+    def measure(self, server: Running, workload: str, requests: Iterator[bytes], rate: float | None = None) -> Measured:
+        """Put the load on one server."""
+        options = self.options
+        load = Load(requests, MARKERS[workload], options.connections, options.seconds, options.warm_seconds, rate)
+        return drive(server.port, load, server.pid)
+
+    def plain(self, server: Running, workload: str) -> Callable[[], Measured]:
+        """Return a run of the workload as it is."""
+        return lambda: self.measure(server, workload, self.workloads.requests(workload, server.dialect()))
+
+    def signed_count(self) -> int:
+        """Return how many signed requests one run may send."""
+        return round(SIGNED_PER_SECOND * (self.options.seconds + self.options.warm_seconds)) + self.options.connections
+
+    def rounds(self, runs: dict[str, Callable[[], Measured]]) -> dict[str, Rounds]:
+        """Run each of these once in each round, every time in another order."""
+        measured: dict[str, list[Measured]] = {name: [] for name in runs}
+        for _ in range(self.options.rounds):
+            order = list(runs)
+            self._random.shuffle(order)
+            for name in order:
+                measured[name].append(runs[name]())
+        return {name: Rounds(taken) for name, taken in measured.items()}
