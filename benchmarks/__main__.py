@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import os
 import tempfile
+from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -57,25 +58,22 @@ def main() -> None:
             bench = Bench(options, ledger, directory, server_core)
             with fresh_database(postgres, urlsplit(url).path.removeprefix("/")) as open_url:
                 asyncio.run(open_to_all(open_url))
-                tables = _printed(bench, url, open_url, bars)
+                tables = _printed(bench, options.only, url, open_url, bars)
     if options.write is not None:
         write(options.write, tables)
         options.write.with_suffix(".svg").write_text(bars.svg(), encoding="utf-8")
 
 
-def _printed(bench: Bench, url: str, open_url: str, bars: Bars) -> str:
-    pinned_words = "a core of its own" if cores() else "no core of its own"
-    parts = [
-        f"{bench.options.payers:,} payers, {bench.options.connections} connections, {bench.options.rounds} rounds of "
-        f"{bench.options.seconds:g} s; the server had {pinned_words}.\n"
-    ]
-    halves = {"peers": lambda: beside_peers(bench, url, bars), "parts": lambda: beside_itself(bench, url, open_url)}
-    titles = {"peers": "## Beside its peers\n", "parts": "## What its parts cost\n"}
-    for half, tables in halves.items():
-        if bench.options.only in (None, half):
-            parts.append(titles[half])
-            print(titles[half], flush=True)
-            for part in tables():
+def _printed(bench: Bench, only: str | None, url: str, open_url: str, bars: Bars) -> str:
+    parts = [f"{bench.words()}\n"]
+    # Each measures as it is iterated over.
+    halves = {
+        "peers": ("## Beside its peers\n", beside_peers(bench, url, bars)),
+        "parts": ("## What its parts cost\n", beside_itself(bench, url, open_url)),
+    }
+    for half, (title, tables) in halves.items():
+        if only in (None, half):
+            for part in chain([title], tables):
                 parts.append(part)
                 print(part, flush=True)
     return "\n".join(parts)

@@ -18,18 +18,31 @@ GATEWAY = "gateway"
 #: More than can be asked for with a proof or a signature, each of which is made before the clock starts.
 SIGNED_PER_SECOND = 3000
 
+SLICES = 3
+
 
 class Bench:
     """One run: the rows, the core of the servers and what was asked for on the command line."""
 
     def __init__(self, options: argparse.Namespace, ledger: Ledger, directory: Path, core: set[int] | None) -> None:
-        self.options = options
         self.ledger = ledger
         self.workloads = Workloads(ledger)
         self._directory = directory
         self._core = core
+        self._seconds: float = options.seconds
+        self._warm_seconds: float = options.warm_seconds
+        self._connections: int = options.connections
+        self._rounds: int = options.rounds
         # The same order in each run: nobody has the first place.
         self._random = random.Random(SEED)  # noqa: S311 -- an order, and no secret
+
+    def words(self) -> str:
+        """Say how this run measures."""
+        core = "no core of its own" if self._core is None else "a core of its own"
+        return (
+            f"{len(self.ledger.readers):,} payers, {self._connections} connections, {self._rounds} rounds of "
+            f"{self._seconds:g} s; the server had {core}."
+        )
 
     def start(self, stack: ExitStack, *contenders: Contender) -> list[Running]:
         """Start these, each until the stack is left."""
@@ -38,22 +51,27 @@ class Bench:
 
     def measure(self, server: Running, workload: str, requests: Iterator[bytes], rate: float | None = None) -> Measured:
         """Put the load on one server."""
-        options = self.options
-        load = Load(requests, MARKERS[workload], options.connections, options.seconds, options.warm_seconds, rate)
+        load = Load(requests, MARKERS[workload], self._connections, self._seconds, self._warm_seconds, rate)
         return drive(server.port, load, server.pid)
 
     def plain(self, server: Running, workload: str) -> Callable[[], Measured]:
         """Return a run of the workload as it is."""
         return lambda: self.measure(server, workload, self.workloads.requests(workload, server.dialect()))
 
+    def slice(self) -> None:
+        """From here on, make shorter runs in more rounds: of two that differ by little, each soon after the other."""
+        self._seconds /= SLICES
+        self._warm_seconds /= SLICES
+        self._rounds *= SLICES
+
     def signed_count(self) -> int:
         """Return how many signed requests one run may send."""
-        return round(SIGNED_PER_SECOND * (self.options.seconds + self.options.warm_seconds)) + self.options.connections
+        return round(SIGNED_PER_SECOND * (self._seconds + self._warm_seconds)) + self._connections
 
     def rounds(self, runs: dict[str, Callable[[], Measured]]) -> dict[str, Rounds]:
         """Run each of these once in each round, every time in another order."""
         measured: dict[str, list[Measured]] = {name: [] for name in runs}
-        for _ in range(self.options.rounds):
+        for _ in range(self._rounds):
             order = list(runs)
             self._random.shuffle(order)
             for name in order:

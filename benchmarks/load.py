@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import uvloop
 
@@ -142,7 +143,7 @@ async def _drive(port: int, load: Load, pid: int | None) -> Measured:
         await _wait(run, load.seconds)
         elapsed, run.counting, run.over = time.perf_counter() - began, False, True
         cpu_after = None if pid is None else cpu_seconds(pid)
-        idle = asyncio.gather(*(connection.idle for _, connection in made))
+        idle: asyncio.Future[Any] = asyncio.gather(*(connection.idle for _, connection in made))
         await asyncio.wait([idle, run.failed], timeout=DRAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if run.failed.done():
             run.failed.result()

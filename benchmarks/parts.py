@@ -24,6 +24,7 @@ KEY_ID = "bench"
 
 def beside_itself(bench: Bench, url: str, open_url: str) -> Iterator[str]:
     """Measure each part of the gateway beside the gateway without it; yield what is to be printed."""
+    bench.slice()
     with ExitStack() as stack:
         whole, open_, unlimited, unsigned = bench.start(
             stack,
@@ -49,6 +50,7 @@ def beside_itself(bench: Bench, url: str, open_url: str) -> Iterator[str]:
         reads = bench.rounds(
             {
                 "whole": bench.plain(whole, "payer"),
+                "again": bench.plain(whole, "payer"),
                 "proved": proved,
                 "open": bench.plain(open_, "payer"),
                 "unlimited": bench.plain(unlimited, "payer"),
@@ -57,6 +59,7 @@ def beside_itself(bench: Bench, url: str, open_url: str) -> Iterator[str]:
         payments = bench.rounds(
             {
                 "whole": bench.plain(whole, "payment"),
+                "again": bench.plain(whole, "payment"),
                 "signed": signed,
                 "open": bench.plain(open_, "payment"),
                 "unsigned": bench.plain(unsigned, "payment"),
@@ -64,9 +67,11 @@ def beside_itself(bench: Bench, url: str, open_url: str) -> Iterator[str]:
         )
     yield cost_table(
         [
+            ("payer read: nothing, as far as this run can tell", reads["again"], reads["whole"]),
             ("payer read: DPoP proof, beside a bearer token", reads["proved"], reads["whole"]),
             ("payer read: row-level security", reads["whole"], reads["open"]),
             ("payer read: limits, cost and budget", reads["whole"], reads["unlimited"]),
+            ("payment: nothing, as far as this run can tell", payments["again"], payments["whole"]),
             ("payment: row-level security", payments["whole"], payments["open"]),
             ("payment: signed answer", payments["whole"], payments["unsigned"]),
             ("payment: signed request as well, kept", payments["signed"], payments["whole"]),

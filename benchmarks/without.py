@@ -67,25 +67,25 @@ class Unsigned(MessageSigning):
         """Let it run, and its answer be unsigned."""
 
 
-def _without_limits() -> None:
-    gateway.app.ClientDocuments = Unlimited  # type: ignore[misc]
-    gateway.app.Budgets = Boundless  # type: ignore[misc]
-    gateway.app.Admission = Unshed  # type: ignore[misc]
-    gateway.endpoints.graphql.variables_too_large = lambda _variables: None  # type: ignore[assignment]
-    OperationCost.points = lambda _self, _variables: 0  # type: ignore[method-assign]
-
-
-def _without_signatures() -> None:
-    gateway.app.MessageSigning = Unsigned  # type: ignore[misc]
-
-
-PARTS = {"limits": _without_limits, "signatures": _without_signatures}
+#: What stands in for what: in a module by its name, or in a class.
+PARTS: dict[str, tuple[tuple[object, str, object], ...]] = {
+    "limits": (
+        (gateway.app, "ClientDocuments", Unlimited),
+        (gateway.app, "Budgets", Boundless),
+        (gateway.app, "Admission", Unshed),
+        (gateway.endpoints.graphql, "variables_too_large", lambda _variables: None),
+        (OperationCost, "points", lambda _cost, _variables: 0),
+    ),
+    "signatures": ((gateway.app, "MessageSigning", Unsigned),),
+}
 
 
 def main() -> None:
     """Put the lesser parts in their places, and be the command `gateway`."""
     # The worker is this process: the app is made here.
-    PARTS[sys.argv.pop(1)]()
+    for where, name, lesser in PARTS[sys.argv.pop(1)]:
+        assert hasattr(where, name), f"there is no {name} any more"
+        setattr(where, name, lesser)
     app()
 
 

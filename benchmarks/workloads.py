@@ -79,9 +79,11 @@ class Dialect:
     def request(self, workload: str, variables: dict[str, Any], signing: Signing | None = None) -> bytes:
         """Return one whole HTTP request."""
         if self.documents is None:
-            path, content = f"/{workload}", {"variables": variables}
+            path = f"/{workload}"
+            content: dict[str, Any] = {"variables": variables}
         else:
-            path, content = self.path, {"query": self.documents[workload], "variables": variables}
+            path = self.path
+            content = {"query": self.documents[workload], "variables": variables}
         body = json.dumps(content, ensure_ascii=False).encode()
         headers = {"host": self.host, "content-type": "application/json", "content-length": str(len(body))}
         headers |= self.headers | (signing(body) if signing else {})

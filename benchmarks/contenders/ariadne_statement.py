@@ -15,7 +15,7 @@ mutation = MutationType()
 
 
 @query.field("payer")
-async def payer(_: object, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+async def payer(_: object, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
     """By one statement or the other, as it is selected."""
     selections = info.field_nodes[0].selection_set
     assert selections is not None
@@ -27,13 +27,13 @@ async def payer(_: object, info: GraphQLResolveInfo, **arguments: Any) -> Any:
 
 
 @mutation.field("requestQuote")
-async def request_quote(_: object, _info: GraphQLResolveInfo, **arguments: Any) -> Any:
+async def request_quote(_: object, _info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
     """A price."""
     return (await app.endpoint.quote(arguments))["requestQuote"]
 
 
 @mutation.field("submitPayment")
-async def submit_payment(_: object, _info: GraphQLResolveInfo, **arguments: Any) -> Any:
+async def submit_payment(_: object, _info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
     """A payment."""
     return (await app.endpoint.payment(arguments))["submitPayment"]
 

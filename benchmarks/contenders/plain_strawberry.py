@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
-from strawberry.schema.schema import BaseGraphQLExecutionContext, StrawberryGraphQLCoreExecutionContext
+from strawberry.schema._graphql_core import BaseGraphQLExecutionContext
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from auth import scopes
 from auth.tokens import Caller

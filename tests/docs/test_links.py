@@ -12,7 +12,7 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _URL = re.compile(r"https?://[^\s\"'`<>)\]},\\]+")
 
 #: Hosts outside that are named on purpose: what a format or a convention is called by.
-PUBLIC = frozenset({"keepachangelog.com", "semver.org"})
+PUBLIC = frozenset({"keepachangelog.com", "semver.org", "www.w3.org"})
 
 #: Directories of somebody's machine. A container's own (/srv, /opt, /run, /tmp, /var) are part of its image.
 _MACHINE = re.compile(r"(?<![\w.:/*-])/(?:home|root|work|Users|mnt|media)/\w")

@@ -1,0 +1,131 @@
+"""`make bench`: its contenders do the same work, and what is measured without a part is without it."""
+
+import argparse
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count, repeat
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from benchmarks import peers, servers
+from benchmarks.bench import Bench
+from benchmarks.ledger import Ledger, fill
+from benchmarks.load import BadAnswer, Load, Measured, UsedUp, drive
+from benchmarks.report import Rounds, write
+from benchmarks.servers import Contender, Running, running
+from tests.databases import fresh_database
+
+OPTIONS = argparse.Namespace(seconds=0.5, warm_seconds=0.05, rounds=1, connections=4)
+
+
+@pytest.fixture(scope="module")
+def database(postgres_url: str) -> Iterator[str]:
+    with fresh_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def ledger(database: str) -> Ledger:
+    return asyncio.run(fill(database, payers=20, bills_to_pay=2000))
+
+
+@pytest.fixture
+def bench(ledger: Ledger, tmp_path: Path) -> Bench:
+    return Bench(OPTIONS, ledger, tmp_path, core=None)
+
+
+@pytest.fixture
+def nothing(ledger: Ledger, tmp_path: Path) -> Iterator[Running]:
+    with running(servers.nothing(), ledger, tmp_path / "log", None) as server:
+        yield server
+
+
+def test_every_contender_gives_the_same_answers_and_can_be_measured(database: str, bench: Bench) -> None:
+    servers.install_mercurius()
+    with ExitStack() as stack:
+        contenders = bench.start(stack, *peers.all_contenders(database, bench.ledger))
+        peers.compare(bench, contenders)
+        measured = bench.plain(contenders[0], "mix")()
+        assert measured.rate > 0
+        assert measured.p50 <= measured.p99
+
+
+def test_what_differs_is_not_measured(database: str, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    contender = servers.peer("hand-written", "bare", database, bench.ledger, None)
+    with ExitStack() as stack:
+        whole, other = bench.start(stack, servers.gateway("gateway", database), contender)
+        monkeypatch.setattr(Running, "answer", lambda self, request: self.contender.name.encode())
+        with pytest.raises(SystemExit, match="answers differ"):
+            peers.compare(bench, [whole, other])
+
+
+@pytest.mark.parametrize("part", ["limits", "signatures"])
+def test_the_gateway_without_a_part_is_without_it(database: str, bench: Bench, part: str) -> None:
+    with ExitStack() as stack:
+        whole, lesser = bench.start(
+            stack, servers.gateway("gateway", database), servers.gateway("lesser", database, without=part)
+        )
+        answers = []
+        for server in (whole, lesser):
+            dialect = server.dialect()
+            payment = next(bench.workloads.requests("payment", dialect)).partition(b"\r\n\r\n")[2]
+            headers = {"content-type": "application/json", **dialect.headers}
+            answers.append(server.http.post("/graphql", content=payment, headers=headers))
+    with_it, without = answers
+    assert with_it.json()["data"] == without.json()["data"]
+    if part == "signatures":
+        assert ("signature" in with_it.headers, "signature" in without.headers) == (True, False)
+    else:
+        costs: list[Any] = [orjson.loads(answer.content)["extensions"]["cost"] for answer in answers]
+        assert costs[0]["budget"] is not None
+        assert costs[1] == {"operation": 0, "budget": None}
+
+
+def test_the_load_counts_no_other_answer_than_the_expected_one(nothing: Running) -> None:
+    request = b"POST / HTTP/1.1\r\n\r\n"
+    with pytest.raises(BadAnswer, match="200 OK"):
+        drive(nothing.port, Load(repeat(request), b"PaymentAccepted", 2, 0.1, 0.05))
+    with pytest.raises(UsedUp):
+        drive(nothing.port, Load(iter([request] * 3), b"payer", 2, 0.1, 0.05))
+
+
+def test_the_load_keeps_a_pace(nothing: Running) -> None:
+    """However fast the answers come: no more are asked for."""
+    sent = count()
+    requests = (b"POST / HTTP/1.1\r\n\r\n" for _ in sent)
+    began = time.monotonic()
+    drive(nothing.port, Load(requests, b"payer", 2, 0.2, 0.05, rate=50.0))
+    assert next(sent) <= 50 * (time.monotonic() - began) + 1
+
+
+def test_ratios_are_those_inside_a_round() -> None:
+    """A machine that is busy in one round is so for everybody in it."""
+    quick = Rounds([Measured(rate, 1, 1, 1) for rate in (100, 1000, 100)])
+    slow = Rounds([Measured(rate, 1, 1, 2) for rate in (50, 500, 40)])
+    assert quick.ratio(slow) == 2
+    assert slow.cpu_ratio(quick) == "2.00 ×"
+
+
+def test_tables_go_between_the_marks_and_nowhere_else(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("above\n<!-- make bench -->old<!-- /make bench -->\nbelow\n", encoding="utf-8")
+    write(page, "| new |")
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("above\n")
+    assert text.endswith("\nbelow\n")
+    assert "| new |" in text
+    assert "old" not in text
+    page.write_text("no marks", encoding="utf-8")
+    with pytest.raises(ValueError, match="no place"):
+        write(page, "| new |")
+
+
+def test_a_contender_that_does_not_start_says_why(ledger: Ledger, tmp_path: Path) -> None:
+    broken = Contender("broken", ("false",), {}, "/", "/", opaque=False)
+    with pytest.raises(SystemExit, match="broken does not start"), running(broken, ledger, tmp_path / "log", None):
+        pass
