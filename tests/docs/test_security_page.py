@@ -10,7 +10,9 @@ _NAMED = re.compile(r"`(tests/[\w/]+(?:\.py)?)(?:::(\w+))?`")
 
 def test_every_row_names_tests_that_are_there() -> None:
     page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith(("| attack", "| ---"))]
+    rows = [
+        line for line in page.splitlines() if line.startswith("| ") and not line.startswith(("| attack", "| ---"))
+    ]
     assert len(rows) > 30
     for row in rows:
         named = _NAMED.findall(row.rsplit("|", 2)[1])
