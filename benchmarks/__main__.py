@@ -26,6 +26,8 @@ from tests.databases import fresh_database
 PAYMENTS_PER_SECOND = 2500
 #: Of contenders, workloads and parts, so many use up bills in a round, if some only for a tenth of their requests.
 PAYING_RUNS = 12
+#: As many identity numbers as tests.acceptance.people has, but for those whose bills are listed and paid.
+MAX_PAYERS = 20_000
 
 
 def main() -> None:
@@ -39,6 +41,11 @@ def main() -> None:
     parser.add_argument("--only", choices=("peers", "parts"), help="one half of it")
     parser.add_argument("--write", type=Path, help="the page to put the tables into")
     options = parser.parse_args()
+    if options.payers > MAX_PAYERS:
+        parser.error(f"--payers: at most {MAX_PAYERS:,}")
+    load_average, processors = os.getloadavg()[0], os.cpu_count() or 1
+    # What else a machine does, it takes from whoever is being measured.
+    busy = f"Before the run, the load average was {load_average:.1f} on {processors} processors."
     split = cores()
     server_core, our_core = split or (None, None)
     with (
@@ -58,14 +65,14 @@ def main() -> None:
             bench = Bench(options, ledger, directory, server_core)
             with fresh_database(postgres, urlsplit(url).path.removeprefix("/")) as open_url:
                 asyncio.run(open_to_all(open_url))
-                tables = _printed(bench, options.only, url, open_url, bars)
+                tables = _printed(bench, busy, options.only, url, open_url, bars)
     if options.write is not None:
         write(options.write, tables)
         options.write.with_suffix(".svg").write_text(bars.svg(), encoding="utf-8")
 
 
-def _printed(bench: Bench, only: str | None, url: str, open_url: str, bars: Bars) -> str:
-    parts = [f"{bench.words()}\n"]
+def _printed(bench: Bench, busy: str, only: str | None, url: str, open_url: str, bars: Bars) -> str:
+    parts = [f"{bench.words()} {busy}\n"]
     # Each measures as it is iterated over.
     halves = {
         "peers": ("## Beside its peers\n", beside_peers(bench, url, bars)),

@@ -9,7 +9,7 @@ from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
-import orjson
+import httpx
 import pytest
 
 from benchmarks import peers, servers
@@ -18,6 +18,7 @@ from benchmarks.ledger import Ledger, fill
 from benchmarks.load import BadAnswer, Load, Measured, UsedUp, drive
 from benchmarks.report import Rounds, write
 from benchmarks.servers import Contender, Running, running
+from benchmarks.without import PARTS
 from tests.databases import fresh_database
 
 OPTIONS = argparse.Namespace(seconds=0.5, warm_seconds=0.05, rounds=1, connections=4)
@@ -55,35 +56,33 @@ def test_every_contender_gives_the_same_answers_and_can_be_measured(database: st
         assert measured.p50 <= measured.p99
 
 
-def test_what_differs_is_not_measured(database: str, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    contender = servers.peer("hand-written", "bare", database, bench.ledger, None)
-    with ExitStack() as stack:
-        whole, other = bench.start(stack, servers.gateway("gateway", database), contender)
-        monkeypatch.setattr(Running, "answer", lambda self, request: self.contender.name.encode())
+def test_what_differs_is_not_measured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Running, "answer", lambda self, request: self.contender.name.encode())
+    with httpx.Client() as http:
+        contenders = [
+            Running(Contender(name, (), {}, "/", None, opaque=True), 0, 0, bench.ledger, http)
+            for name in ("gateway", "other")
+        ]
         with pytest.raises(SystemExit, match="answers differ"):
-            peers.compare(bench, [whole, other])
+            peers.compare(bench, contenders)
 
 
-@pytest.mark.parametrize("part", ["limits", "signatures"])
-def test_the_gateway_without_a_part_is_without_it(database: str, bench: Bench, part: str) -> None:
+def test_the_gateway_without_a_part_is_without_it(database: str, bench: Bench) -> None:
+    parts = {part: servers.gateway(part, database, without=part) for part in PARTS}
     with ExitStack() as stack:
-        whole, lesser = bench.start(
-            stack, servers.gateway("gateway", database), servers.gateway("lesser", database, without=part)
-        )
-        answers = []
-        for server in (whole, lesser):
+        running_ = bench.start(stack, servers.gateway("gateway", database), *parts.values())
+        answers = {}
+        for server in running_:
             dialect = server.dialect()
             payment = next(bench.workloads.requests("payment", dialect)).partition(b"\r\n\r\n")[2]
             headers = {"content-type": "application/json", **dialect.headers}
-            answers.append(server.http.post("/graphql", content=payment, headers=headers))
-    with_it, without = answers
-    assert with_it.json()["data"] == without.json()["data"]
-    if part == "signatures":
-        assert ("signature" in with_it.headers, "signature" in without.headers) == (True, False)
-    else:
-        costs: list[Any] = [orjson.loads(answer.content)["extensions"]["cost"] for answer in answers]
-        assert costs[0]["budget"] is not None
-        assert costs[1] == {"operation": 0, "budget": None}
+            answers[server.contender.name] = server.http.post("/graphql", content=payment, headers=headers)
+    assert all(answer.json()["data"] == answers["gateway"].json()["data"] for answer in answers.values())
+    signed = {name: "signature" in answer.headers for name, answer in answers.items()}
+    assert signed == {"gateway": True, "limits": True, "signatures": False}
+    costs: dict[str, Any] = {name: answer.json()["extensions"]["cost"] for name, answer in answers.items()}
+    assert costs["gateway"]["budget"] is not None
+    assert costs["limits"] == {"operation": 0, "budget": None}
 
 
 def test_the_load_counts_no_other_answer_than_the_expected_one(nothing: Running) -> None:
