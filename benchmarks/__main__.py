@@ -62,7 +62,9 @@ def main() -> None:
             ledger = asyncio.run(fill(url, options.payers, round(PAYING_RUNS * runs * PAYMENTS_PER_SECOND)))
             print(f"{len(ledger.readers):,} payers, {len(ledger.bills):,} bills to pay", flush=True)
             bars = Bars()
-            bench = Bench(options, ledger, directory, server_core)
+            # The first line of the file is the pid.
+            postmaster = int((directory / "postgres" / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+            bench = Bench(options, ledger, directory, server_core, postmaster)
             with fresh_database(postgres, urlsplit(url).path.removeprefix("/")) as open_url:
                 asyncio.run(open_to_all(open_url))
                 tables = _printed(bench, busy, options.only, url, open_url, bars)

@@ -14,21 +14,28 @@ from benchmarks.workloads import MARKERS, SEED, Workloads
 
 GATEWAY = "gateway"
 
-
 #: More than can be asked for with a proof or a signature, each of which is made before the clock starts.
 SIGNED_PER_SECOND = 3000
-
+#: Into how many a run is cut where what is sought is less than what a busy machine changes from run to run.
 SLICES = 3
 
 
 class Bench:
     """One run: the rows, the core of the servers and what was asked for on the command line."""
 
-    def __init__(self, options: argparse.Namespace, ledger: Ledger, directory: Path, core: set[int] | None) -> None:
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        ledger: Ledger,
+        directory: Path,
+        core: set[int] | None,
+        postgres_pid: int | None = None,
+    ) -> None:
         self.ledger = ledger
         self.workloads = Workloads(ledger)
         self._directory = directory
         self._core = core
+        self._postgres_pid = postgres_pid
         self._seconds: float = options.seconds
         self._warm_seconds: float = options.warm_seconds
         self._connections: int = options.connections
@@ -52,7 +59,7 @@ class Bench:
     def measure(self, server: Running, workload: str, requests: Iterator[bytes], rate: float | None = None) -> Measured:
         """Put the load on one server."""
         load = Load(requests, MARKERS[workload], self._connections, self._seconds, self._warm_seconds, rate)
-        return drive(server.port, load, server.pid)
+        return drive(server.port, load, server.pid, self._postgres_pid)
 
     def plain(self, server: Running, workload: str) -> Callable[[], Measured]:
         """Return a run of the workload as it is."""

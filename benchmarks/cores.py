@@ -31,9 +31,9 @@ def pinned(to: set[int] | None) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def cpu_seconds(pid: int) -> float | None:
-    """Return the processor time of a process and its children up to now; None where /proc does not tell."""
-    if not _PROC.is_dir():
+def cpu_seconds(pid: int | None) -> float | None:
+    """Return the processor time of a process and its children up to now, those that have ended as well; None where nobody tells, or for no process."""
+    if pid is None or not _PROC.is_dir():
         return None
     parents: dict[int, tuple[int, float]] = {}
     for entry in _PROC.iterdir():
@@ -43,7 +43,8 @@ def cpu_seconds(pid: int) -> float | None:
                 fields = (entry / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
             except (FileNotFoundError, ProcessLookupError):
                 continue  # It has ended between our question and our look.
-            parents[int(entry.name)] = int(fields[1]), int(fields[11]) + int(fields[12])
+            # Its own time, and that of children which have ended: of a user and of the system each.
+            parents[int(entry.name)] = int(fields[1]), sum(map(int, fields[11:15]))
     ticks = sum(used for child, (_, used) in parents.items() if _descends(child, pid, parents))
     return ticks / os.sysconf("SC_CLK_TCK")
 

@@ -40,24 +40,26 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run: requests a second, milliseconds, and microseconds of the server's processor for each request."""
+    """One run: requests a second, milliseconds, and microseconds of a processor for each request.
+
+    `cpu` is the server's, `postgres` PostgreSQL's; None where nobody tells.
+    """
 
     rate: float
     p50: float
     p99: float
     cpu: float | None
+    postgres: float | None = None
 
 
 class _Run:
     """What the connections of one run share."""
 
-    def __init__(self, load: Load, pid: int | None) -> None:
+    def __init__(self, load: Load) -> None:
         self.load = load
         self.taken: list[float] = []
-        self.began = self.ends = self.next_at = 0.0
+        self.next_at = time.perf_counter()
         self.counting = self.over = False
-        self.cpu_before: float | None = None
-        self.pid = pid
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def fail(self, error: Exception) -> None:
@@ -131,18 +133,17 @@ class _Connection(asyncio.Protocol):
         self._transport.write(request)  # type: ignore[attr-defined]
 
 
-async def _drive(port: int, load: Load, pid: int | None) -> Measured:
+async def _drive(port: int, load: Load, pid: int | None, postgres_pid: int | None) -> Measured:
     loop = asyncio.get_running_loop()
-    run = _Run(load, pid)
-    run.next_at = time.perf_counter()
+    run = _Run(load)
     made = [await loop.create_connection(lambda: _Connection(run), HOST, port) for _ in range(load.connections)]
     try:
         await _wait(run, load.warm_seconds)
-        cpu_before = None if pid is None else cpu_seconds(pid)
+        before = cpu_seconds(pid), cpu_seconds(postgres_pid)
         began, run.counting = time.perf_counter(), True
         await _wait(run, load.seconds)
         elapsed, run.counting, run.over = time.perf_counter() - began, False, True
-        cpu_after = None if pid is None else cpu_seconds(pid)
+        after = cpu_seconds(pid), cpu_seconds(postgres_pid)
         idle: asyncio.Future[Any] = asyncio.gather(*(connection.idle for _, connection in made))
         await asyncio.wait([idle, run.failed], timeout=DRAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if run.failed.done():
@@ -153,8 +154,11 @@ async def _drive(port: int, load: Load, pid: int | None) -> Measured:
     taken = sorted(run.taken)
     if not taken:
         raise BadAnswer("no answer in time")
-    cpu = None if cpu_before is None or cpu_after is None else (cpu_after - cpu_before) / len(taken) * 1e6
-    return Measured(len(taken) / elapsed, _percentile(taken, 50), _percentile(taken, 99), cpu)
+    cpu, postgres = (
+        None if begun is None or ended is None else (ended - begun) / len(taken) * 1e6
+        for begun, ended in zip(before, after, strict=True)
+    )
+    return Measured(len(taken) / elapsed, _percentile(taken, 50), _percentile(taken, 99), cpu, postgres)
 
 
 async def _wait(run: _Run, seconds: float) -> None:
@@ -167,7 +171,7 @@ def _percentile(taken: list[float], percent: int) -> float:
     return taken[min(len(taken) - 1, len(taken) * percent // 100)] * 1000
 
 
-def drive(port: int, load: Load, pid: int | None = None) -> Measured:
+def drive(port: int, load: Load, pid: int | None = None, postgres_pid: int | None = None) -> Measured:
     """Put the load on a server of this machine. `pid`: whose processor time to count. Raises BadAnswer, UsedUp."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_drive(port, load, pid))
+        return runner.run(_drive(port, load, pid, postgres_pid))

@@ -36,8 +36,9 @@ class Rounds:
     def cells(self) -> list[str]:
         """Return requests a second, p50, p99, and processor time as they are written."""
         cpu = "" if self.runs[0].cpu is None else f"{self.of(lambda run: run.cpu or 0):.0f}"
+        postgres = "" if self.runs[0].postgres is None else f"{self.of(lambda run: run.postgres or 0):.0f}"
         rate, p50, p99 = (self.of(what) for what in (lambda r: r.rate, lambda r: r.p50, lambda r: r.p99))
-        return [f"{rate:.0f}", f"{p50:.1f}", f"{p99:.1f}", cpu]
+        return [f"{rate:.0f}", f"{p50:.1f}", f"{p99:.1f}", cpu, postgres]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -48,7 +49,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def workload_table(gateway: str, measured: Mapping[str, Rounds]) -> str:
     """Return one workload's table: how many times as fast as each contender the gateway is."""
-    head = ["contender", "gateway is", "by CPU", "requests/s", "p50 ms", "p99 ms", "CPU µs"]
+    head = ["contender", "gateway is", "by CPU", "requests/s", "p50 ms", "p99 ms", "CPU µs", "PostgreSQL µs"]
     fastest_first = sorted(measured.items(), key=lambda item: -item[1].of(lambda run: run.rate))
     rows = [
         [
@@ -64,17 +65,21 @@ def workload_table(gateway: str, measured: Mapping[str, Rounds]) -> str:
 
 def cost_table(rows: Iterable[tuple[str, Rounds, Rounds]]) -> str:
     """Return what each part costs: the rate with it to the rate without, and the processor time that it takes."""
+    head = ["", "requests/s ÷", "CPU ÷", "CPU µs", "PostgreSQL µs", "p50 ms"]
     lines = []
     for name, with_it, without in rows:
-        cpu = ""
-        if with_it.runs[0].cpu is not None:
-            pairs = zip(with_it.runs, without.runs, strict=True)
-            cpu = f"{median((a.cpu or 0) - (b.cpu or 0) for a, b in pairs):+.0f}"
-        before, after = (rounds.of(lambda run: run.rate) for rounds in (without, with_it))
-        lines.append(
-            [name, f"{with_it.ratio(without):.2f}", f"{before:.0f}", f"{after:.0f}", with_it.cpu_ratio(without), cpu]
-        )
-    return table(["", "with ÷ without", "without, requests/s", "with, requests/s", "CPU ÷", "CPU µs"], lines)
+        pairs = list(zip(with_it.runs, without.runs, strict=True))
+        cpu = _more((a.cpu, b.cpu) for a, b in pairs)
+        postgres = _more((a.postgres, b.postgres) for a, b in pairs)
+        p50 = _more(((a.p50, b.p50) for a, b in pairs), "+.1f")
+        lines.append([name, f"{with_it.ratio(without):.2f}", with_it.cpu_ratio(without), cpu, postgres, p50])
+    return table(head, lines)
+
+
+def _more(pairs: Iterable[tuple[float | None, float | None]], written: str = "+.0f") -> str:
+    """Return by how much the first are more than the second, at the median; nothing where nobody tells."""
+    differences = [a - b for a, b in pairs if a is not None and b is not None]
+    return format(median(differences), written) if differences else ""
 
 
 def write(page: Path, tables: str) -> None:

@@ -2,6 +2,9 @@
 
 import argparse
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +17,7 @@ import pytest
 
 from benchmarks import peers, servers
 from benchmarks.bench import Bench
+from benchmarks.cores import cpu_seconds
 from benchmarks.ledger import Ledger, fill
 from benchmarks.load import BadAnswer, Load, Measured, UsedUp, drive
 from benchmarks.report import Rounds, write
@@ -100,6 +104,17 @@ def test_the_load_keeps_a_pace(nothing: Running) -> None:
     began = time.monotonic()
     drive(nothing.port, Load(requests, b"payer", 2, 0.2, 0.05, rate=50.0))
     assert next(sent) <= 50 * (time.monotonic() - began) + 1
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="only Linux tells")
+def test_processor_time_is_that_of_children_too_and_of_those_that_have_ended() -> None:
+    busy = "import time; begun = time.process_time()\nwhile time.process_time() < begun + 0.2: pass"
+    before = cpu_seconds(os.getpid())
+    subprocess.run([sys.executable, "-c", busy], check=True)
+    after = cpu_seconds(os.getpid())
+    assert before is not None
+    assert after is not None
+    assert after >= before + 0.2 - 2 / os.sysconf("SC_CLK_TCK")
 
 
 def test_ratios_are_those_inside_a_round() -> None:
