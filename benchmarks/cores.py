@@ -32,7 +32,10 @@ def pinned(to: set[int] | None) -> Iterator[None]:
 
 
 def cpu_seconds(pid: int | None) -> float | None:
-    """Return the processor time of a process and its children up to now, those that have ended as well; None where nobody tells, or for no process."""
+    """Return the processor time of a process and its children up to now, those that have ended as well.
+
+    None where nobody tells, or for no process.
+    """
     if pid is None or not _PROC.is_dir():
         return None
     parents: dict[int, tuple[int, float]] = {}
