@@ -43,9 +43,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.payers > MAX_PAYERS:
         parser.error(f"--payers: at most {MAX_PAYERS:,}")
-    load_average, processors = os.getloadavg()[0], os.cpu_count() or 1
-    # What else a machine does, it takes from whoever is being measured.
-    busy = f"Before the run, the load average was {load_average:.1f} on {processors} processors."
+    load_before = os.getloadavg()[0]
     split = cores()
     server_core, our_core = split or (None, None)
     with (
@@ -65,16 +63,23 @@ def main() -> None:
             # The first line of the file is the pid.
             postmaster = int((directory / "postgres" / "postmaster.pid").read_text(encoding="utf-8").split()[0])
             bench = Bench(options, ledger, directory, server_core, postmaster)
+            words = bench.words()
             with fresh_database(postgres, urlsplit(url).path.removeprefix("/")) as open_url:
                 asyncio.run(open_to_all(open_url))
-                tables = _printed(bench, busy, options.only, url, open_url, bars)
+                tables = _printed(bench, options.only, url, open_url, bars)
+    # What else a machine does, it takes from whoever is being measured.
+    words += (
+        f" The load average was {load_before:.1f} before the run and {os.getloadavg()[0]:.1f} at its end, on "
+        f"{os.cpu_count()} processors."
+    )
+    print(words)
     if options.write is not None:
-        write(options.write, tables)
+        write(options.write, f"{words}\n\n{tables}")
         options.write.with_suffix(".svg").write_text(bars.svg(), encoding="utf-8")
 
 
-def _printed(bench: Bench, busy: str, only: str | None, url: str, open_url: str, bars: Bars) -> str:
-    parts = [f"{bench.words()} {busy}\n"]
+def _printed(bench: Bench, only: str | None, url: str, open_url: str, bars: Bars) -> str:
+    parts = []
     # Each measures as it is iterated over.
     halves = {
         "peers": ("## Beside its peers\n", beside_peers(bench, url, bars)),

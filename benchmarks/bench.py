@@ -61,9 +61,9 @@ class Bench:
         load = Load(requests, MARKERS[workload], self._connections, self._seconds, self._warm_seconds, rate)
         return drive(server.port, load, server.pid, self._postgres_pid)
 
-    def plain(self, server: Running, workload: str) -> Callable[[], Measured]:
+    def plain(self, server: Running, workload: str, rate: float | None = None) -> Callable[[], Measured]:
         """Return a run of the workload as it is."""
-        return lambda: self.measure(server, workload, self.workloads.requests(workload, server.dialect()))
+        return lambda: self.measure(server, workload, self.workloads.requests(workload, server.dialect()), rate)
 
     def slice(self) -> None:
         """From here on, make shorter runs in more rounds: of two that differ by little, each soon after the other."""
