@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -181,13 +182,32 @@ def running(contender: Contender, ledger: Ledger, log: Path, core: set[int] | No
             _wait_until_ready(process, http, contender, log)
             yield Running(contender, port, process.pid, ledger, http)
         finally:
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(STOP_TIMEOUT_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a server with all that it has started: the command `node` is a program that starts node."""
+    with contextlib.suppress(ProcessLookupError):  # All have ended.
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(STOP_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass  # What comes next ends it.
+    else:
+        give_up_at = time.monotonic() + STOP_TIMEOUT_SECONDS
+        while _group_lives(process.pid) and time.monotonic() < give_up_at:
+            time.sleep(0.05)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], http: httpx.Client, contender: Contender, log: Path) -> None:

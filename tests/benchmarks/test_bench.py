@@ -50,7 +50,7 @@ def nothing(ledger: Ledger, tmp_path: Path) -> Iterator[Running]:
         yield server
 
 
-def test_every_contender_gives_the_same_answers_and_can_be_measured(database: str, bench: Bench) -> None:
+def test_every_contender_gives_the_same_answers_can_be_measured_and_ends(database: str, bench: Bench) -> None:
     servers.install_mercurius()
     with ExitStack() as stack:
         contenders = bench.start(stack, *peers.all_contenders(database, bench.ledger))
@@ -58,6 +58,9 @@ def test_every_contender_gives_the_same_answers_and_can_be_measured(database: st
         measured = bench.plain(contenders[0], "mix")()
         assert measured.rate > 0
         assert measured.p50 <= measured.p99
+    for server in contenders:
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"http://127.0.0.1:{server.port}/", trust_env=False)
 
 
 def test_what_differs_is_not_measured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
