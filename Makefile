@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz differential bench-lookups bench-settlement bench-execution serve lint format schema lock clean
+.PHONY: help demo test chaos fuzz differential bench bench-lookups bench-settlement bench-execution serve lint format schema lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ lock: .venv/dev.stamp ## Write the lock files anew from pyproject.toml
 
 clean: ## Remove the virtual environment, caches and the embedded database's data
 	rm -rf .venv .data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+
+bench: .venv/dev.stamp ## Requests/s beside peers, and what each part costs: ratios, into docs/performance.md (5 minutes)
+	$(BIN)/python -m benchmarks --write docs/performance.md
 
 bench-settlement: .venv/dev.stamp ## Reconcile a day of a million rows over HTTP: every planted difference, seconds, memory
 	$(BIN)/python -m benchmarks.settlement

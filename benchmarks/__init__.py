@@ -1,1 +1,1 @@
-"""Long runs, by hand: what they measure and how is in each script."""
+"""`make bench`, and long runs by hand: what they measure and how is in each script."""

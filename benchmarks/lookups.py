@@ -45,7 +45,9 @@ async def measure(url: str) -> dict[str, float]:
     await connection.close()
     pool = await open_pool(url, max_size=1)
     caller = Caller("abc-counter", 2, "ABC", "中国农业银行", "BANK", "COUNTER", scopes.COUNTER)
-    call = Call(caller, pool, vault, datetime.date(2020, 11, 16), datetime.timedelta(minutes=30), Lookups(LIMITS))
+    call = Call(
+        caller, pool, vault, datetime.date(2020, 11, 16), datetime.timedelta(minutes=30), lookups=Lookups(LIMITS)
+    )
     unknown = next(islice(newcomers(), 7, None))
     paths = {
         "unknown": (unknown.resident_id, unknown.name),

@@ -1,0 +1,93 @@
+"""The gateway without a part of it, to measure what that part costs: `python -m benchmarks.without limits serve …`.
+
+limits: no load shedding, limit of variables, cost and budget. signatures: no answer is signed, no digest compared.
+"""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+import gateway.app
+import gateway.endpoints.graphql
+from auth.documents import ClientLimits
+from auth.signatures import SignedRequest
+from auth.tokens import Caller
+from gateway.admission import Admission
+from gateway.budgets import Budgets
+from gateway.cli import app
+from gateway.endpoints.signing import Exchange, MessageSigning
+from gateway.execution.cost import OperationCost
+from gateway.execution.documents import Operation
+from gateway.execution.trusted import ClientDocuments
+
+NO_LIMITS = ClientLimits()
+
+
+class Unlimited(ClientDocuments):
+    """Every client is one that nothing was set for."""
+
+    async def limits_of(self, client_id: str) -> ClientLimits:
+        """Look at nothing."""
+        return NO_LIMITS
+
+
+class Boundless(Budgets):
+    """Lets everything be spent."""
+
+    def require_any(self, client_id: str, budget: int) -> None:
+        """Nothing."""
+
+    async def spend(self, client_id: str, budget: int, points: int) -> None:
+        """Nothing."""
+
+    def told(self, client_id: str, budget: int) -> None:
+        """Nothing."""
+
+
+class Unshed(Admission):
+    """Lets everything in at once."""
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Nothing."""
+        yield
+
+
+class Unsigned(MessageSigning):
+    """Leaves requests and answers as they are."""
+
+    async def open(self, scope: Scope, headers: Headers, caller: Caller, body: bytes) -> Exchange:
+        """Look at nothing."""
+        return Exchange(SignedRequest(scope["method"], self._url, headers))
+
+    async def admit(self, exchange: Exchange, operation: Operation, caller: Caller) -> None:
+        """Let it run, and its answer be unsigned."""
+
+
+#: What stands in for what: in a module by its name, or in a class.
+PARTS: dict[str, tuple[tuple[object, str, object], ...]] = {
+    "limits": (
+        (gateway.app, "ClientDocuments", Unlimited),
+        (gateway.app, "Budgets", Boundless),
+        (gateway.app, "Admission", Unshed),
+        (gateway.endpoints.graphql, "variables_too_large", lambda _variables: None),
+        (OperationCost, "points", lambda _cost, _variables: 0),
+    ),
+    "signatures": ((gateway.app, "MessageSigning", Unsigned),),
+}
+
+
+def main() -> None:
+    """Put the lesser parts in their places, and be the command `gateway`."""
+    # The worker is this process: the app is made here.
+    for where, name, lesser in PARTS[sys.argv.pop(1)]:
+        assert hasattr(where, name), f"there is no {name} any more"
+        setattr(where, name, lesser)
+    app()
+
+
+if __name__ == "__main__":
+    main()
