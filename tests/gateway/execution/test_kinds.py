@@ -100,7 +100,6 @@ CORE = strawberry.Schema(Query)._schema
         7,
         object(),
     ],
-    ids=repr,
 )
 async def test_the_same_kind_is_found(value: object) -> None:
     for field in ("pet", "anyPet"):
