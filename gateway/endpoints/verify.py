@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from auth.certificates import Network
-from contributions import money, months, words
+from contributions import money, months, resident_id, words
 from database.pool import DATABASE_AWAY
 from gateway.pages import locale_of, page_headers, render
 from gateway.pages.verify_texts import TEXTS, Texts
@@ -27,6 +27,9 @@ from gateway.peers import client_of
 from gateway.throttle import Throttle, Throttled
 from gateway.vouchers.certificates import published
 from resolvers.vouchers import VerifiedReceipt, verify
+
+_RECEIPT_NUMBER: Final = re.compile(r"[0-9]{18}")
+_CODE: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{12}")
 
 #: Checks of one address in a minute: a counter that checks vouchers all day long needs fewer.
 CHECKS_PER_MINUTE: Final = 60
@@ -110,9 +113,9 @@ class VerifyPage:
             t=texts,
             outcome=outcome,
             facts=_told(texts, number, facts) if facts else (),
-            number=number[:40],
-            code=code[:40],
-            other_url=_switched(fields, locale),
+            number=_shown(number),
+            code=code if _CODE.fullmatch(code) else "",
+            other_url=_switched(_shown(number), code if _CODE.fullmatch(code) else "", locale),
         )
         return Response(page, _STATUSES.get(outcome, 200), page_headers(locale, more))
 
@@ -178,7 +181,18 @@ def _time(moment: datetime) -> str:
     return f"{moment.astimezone(_SHANGHAI):%Y-%m-%d %H:%M:%S} +08:00"
 
 
-def _switched(fields: Mapping[str, str], locale: str) -> str:
+def _shown(number: str) -> str:
+    """Return what was typed in if it can be a receipt's number: a person's own, or a name, is not repeated."""
+    if _RECEIPT_NUMBER.fullmatch(number) is None:
+        return ""
+    try:
+        resident_id.parse(number)
+    except resident_id.InvalidResidentId:
+        return number
+    return ""
+
+
+def _switched(number: str, code: str, locale: str) -> str:
     """Return the address of the same page in the other language."""
-    kept = {name: fields[name][:40] for name in ("number", "code") if fields.get(name)}
+    kept = {name: value for name, value in (("number", number), ("code", code)) if value}
     return f"/verify?{urlencode({'lang': 'zh' if locale == 'en' else 'en', **kept})}"
