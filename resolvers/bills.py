@@ -1,10 +1,9 @@
 """Assessed bills: amounts that an agency set, 核定."""
 
-from contributions.problems import BadInput
 from contributions.records import Line
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
-from resolvers.pages import node_asked, page_reader, page_size
+from resolvers.pages import node_asked, page_reader, page_size, row_after
 from resolvers.payables import standing_payment
 from resolvers.reading import Column, Reading, Row, Shape, shape_of, with_answers
 from resolvers.records import Answers, AssessedBill, PoolingArea
@@ -93,9 +92,7 @@ def bills_of_payer(reading: Reading, payer_id: str, ask: Ask) -> Column:
     at = reading.alias("b")
     conditions = [f"{at}.payer_id = {payer_id}"]
     if after is not None:
-        after_id = reading.call.row_id("AssessedBill", after)
-        if after_id is None:
-            raise BadInput(f"{ask.name}.after", "is no cursor of this connection")
+        after_id = row_after(reading.call, "AssessedBill", after, f"{ask.name}.after")
         conditions.append(f"{at}.id > {reading.bind(after_id, 'bigint')}")
     if (insurance := ask.arguments.get("insurance")) is not None:
         conditions.append(f"{at}.insurance = {reading.bind(insurance, 'text')}")

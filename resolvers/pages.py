@@ -5,6 +5,7 @@ from typing import Any
 
 from contributions.problems import BadInput
 from resolvers.asking import Asked, asked_below
+from resolvers.call import Call
 from resolvers.reading import Row, Shape
 from resolvers.records import Edge, Page
 
@@ -20,6 +21,14 @@ def page_size(first: int | None, field: str) -> int:
     if not 1 <= first <= MAX_PAGE_SIZE:
         raise BadInput(field, f"must be 1 to {MAX_PAGE_SIZE}")
     return first
+
+
+def row_after(call: Call, kind: str, after: str, field: str) -> int:
+    """Return the row behind which a page begins: a cursor is the node's own id. Raises BadInput that names `field`."""
+    row_id = call.row_id(kind, after)
+    if row_id is None:
+        raise BadInput(field, "is no cursor of this connection")
+    return row_id
 
 
 def node_asked(asked: Asked, edge_kind: str, kind: str) -> Asked:

@@ -9,10 +9,9 @@ from decimal import Decimal
 import asyncpg
 
 from contributions import problems
-from contributions.problems import BadInput
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
-from resolvers.pages import node_asked, page_reader, page_size
+from resolvers.pages import node_asked, page_reader, page_size, row_after
 from resolvers.payables import payable_of_payment
 from resolvers.reading import Column, Reading, Row, Shape, optional, shape, shape_of, with_answers
 from resolvers.records import Answers, Page, Payment, PaymentAccepted, PaymentReversed
@@ -109,9 +108,7 @@ async def payments(
         f"p.business_date = {reading.bind(on, 'date')}",
     ]
     if after is not None:
-        after_id = call.row_id("Payment", after)
-        if after_id is None:
-            raise BadInput("after", "is no cursor of this connection")
+        after_id = row_after(call, "Payment", after, "after")
         conditions.append(f"p.id > {reading.bind(after_id, 'bigint')}")
     if status is not None:
         conditions.append(f"{status_of('p')} = {reading.bind(status, 'text')}")

@@ -5,7 +5,7 @@ import re
 from contributions.problems import BadInput
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
-from resolvers.pages import node_asked, page_reader, page_size
+from resolvers.pages import node_asked, page_reader, page_size, row_after
 from resolvers.reading import Column, Reading, Row, Shape, shape, shape_of
 from resolvers.records import PoolingArea, Receipt
 
@@ -66,9 +66,7 @@ def receipts_of_payer(reading: Reading, payer_id: str, ask: Ask) -> Column:
         f"{at}.institution_id = {reading.bind(reading.call.caller.institution_id, 'integer')}",
     ]
     if after is not None:
-        after_id = reading.call.row_id("Receipt", after)
-        if after_id is None:
-            raise BadInput(f"{ask.name}.after", "is no cursor of this connection")
+        after_id = row_after(reading.call, "Receipt", after, f"{ask.name}.after")
         conditions.append(f"{at}.id > {reading.bind(after_id, 'bigint')}")
     year = ask.arguments.get("year")
     if year is not None:

@@ -4,11 +4,10 @@ import asyncpg
 
 from auth import scopes
 from contributions import problems
-from contributions.problems import BadInput
 from resolvers.asking import Ask, Asked, asked_below
 from resolvers.bills import INSURANCE_OF_AGENCY
 from resolvers.call import Call
-from resolvers.pages import node_asked, page_reader, page_size
+from resolvers.pages import node_asked, page_reader, page_size, row_after
 from resolvers.reading import Column, Reading, Row, Shape, optional, shape, shape_of
 from resolvers.records import Institution, Page, PoolingArea, Refund, RefundDecided, RefundRequested
 from resolvers.shadow import move, shadow
@@ -108,9 +107,7 @@ async def refunds(call: Call, status: str | None, first: int | None, after: str 
     size = page_size(first, "first")
     conditions = [visible_refund(reading, "r")]
     if after is not None:
-        after_id = call.row_id("Refund", after)
-        if after_id is None:
-            raise BadInput("after", "is no cursor of this connection")
+        after_id = row_after(call, "Refund", after, "after")
         conditions.append(f"r.id > {reading.bind(after_id, 'bigint')}")
     if status is not None:
         conditions.append(f"r.approved {_APPROVED[status]}")
