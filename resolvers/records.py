@@ -5,14 +5,30 @@ take arguments or lead to other records, under `asking.key_of`.
 """
 
 import datetime
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from contributions.records import Line, RunOfMonths, Schedule, Tier
 
 Answers = Mapping[Hashable, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """A record of one row. Its id is the caller's institution's own, and is worked out when somebody asks for it."""
+
+    kind: ClassVar[str]
+
+    #: Makes the id of kind and row.
+    opaque_id: Callable[[str, int], str]
+    row_id: int
+
+    @property
+    def id(self) -> str:
+        """Return the id."""
+        return self.opaque_id(self.kind, self.row_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +58,22 @@ class ScheduleInArea:
 
 
 @dataclass(frozen=True, slots=True)
-class Payer:
-    """缴费人. The id is the caller's institution's own."""
+class Payer(Identified):
+    """缴费人."""
 
-    id: str
+    kind: ClassVar[str] = "Payer"
+
     masked_name: str
     masked_resident_id: str
     answers: Answers
 
 
 @dataclass(frozen=True, slots=True)
-class Quote(RunOfMonths):
+class Quote(Identified, RunOfMonths):
     """A price for a run of months, at one tier."""
 
-    id: str
+    kind: ClassVar[str] = "Quote"
+
     insurance: str
     first_month: int
     last_month: int
@@ -68,14 +86,14 @@ class Quote(RunOfMonths):
 
 
 @dataclass(frozen=True, slots=True)
-class AssessedBill(RunOfMonths):
+class AssessedBill(Identified, RunOfMonths):
     """核定: an amount that an agency set for a run of months."""
 
-    id: str
+    kind: ClassVar[str] = "AssessedBill"
+
     bill_number: str
     origin: str
     insurance: str
-    pooling_area: PoolingArea
     first_month: int
     last_month: int
     amount: Decimal
@@ -84,12 +102,19 @@ class AssessedBill(RunOfMonths):
     status: str
     answers: Answers
 
+    @property
+    def pooling_area(self) -> PoolingArea:
+        """Return the pooling area, which is read where it is asked for."""
+        area: PoolingArea = self.answers["pooling_area"]
+        return area
+
 
 @dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(Identified):
     """A payment that the gateway accepted."""
 
-    id: str
+    kind: ClassVar[str] = "Payment"
+
     bank_reference: str
     amount: Decimal
     status: str
@@ -103,10 +128,11 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Identified):
     """电子缴费凭证, of a payment through the caller's institution."""
 
-    id: str
+    kind: ClassVar[str] = "Receipt"
+
     number: str
     status: str
     masked_name: str
@@ -130,10 +156,11 @@ class Institution:
 
 
 @dataclass(frozen=True, slots=True)
-class Refund:
+class Refund(Identified):
     """退费: one request to give a payment back, with the facts of the payment, and what became of it."""
 
-    id: str
+    kind: ClassVar[str] = "Refund"
+
     status: str
     reason: str
     requested_at: datetime.datetime
@@ -231,10 +258,15 @@ class BillsAssessed:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A node of a page with the position after which the next page begins."""
+    """A node of a page."""
 
-    cursor: str
     node: Any
+    cursor_of: Callable[[Any], str]
+
+    @property
+    def cursor(self) -> str:
+        """Return the position after which the next page begins."""
+        return self.cursor_of(self.node)
 
 
 @dataclass(frozen=True, slots=True)
