@@ -50,23 +50,26 @@ class Reading:
     """One statement being composed: its parameters and its aliases."""
 
     def __init__(self) -> None:
-        self._values: list[Callable[[Call, Sequence[Any]], Any]] = []
-        self._given = 0
+        #: The parameters, with a gap for each that only a call or its run has.
+        self._parameters: list[Any] = []
+        self._of_call: list[tuple[int, Callable[[Call], Any]]] = []
+        self._given: list[int] = []
         self._aliases = 0
 
     def of_call(self, value: Callable[[Call], object], sql_type: str) -> str:
         """Return the placeholder of what each call has, such as its institution."""
-        return self._bind(lambda call, _given: value(call), sql_type)
+        self._of_call.append((len(self._parameters), value))
+        return self.fixed(None, sql_type)
 
     def given(self, sql_type: str) -> str:
         """Return the placeholder of the next value that is given when the statement runs."""
-        place = self._given
-        self._given += 1
-        return self._bind(lambda _call, given: given[place], sql_type)
+        self._given.append(len(self._parameters))
+        return self.fixed(None, sql_type)
 
     def fixed(self, value: object, sql_type: str) -> str:
         """Return the placeholder of what follows from what is asked alone: every call has the same."""
-        return self._bind(lambda _call, _given: value, sql_type)
+        self._parameters.append(value)
+        return f"${len(self._parameters)}::{sql_type}"
 
     def alias(self, prefix: str) -> str:
         """Return a table alias that is used nowhere else in the statement."""
@@ -75,11 +78,7 @@ class Reading:
 
     def statement(self, sql: str, read: Read[Record]) -> "Statement[Record]":
         """Return the composed statement, and what makes the answer of its row."""
-        return Statement(sql, tuple(self._values), self._given, read)
-
-    def _bind(self, value: Callable[[Call, Sequence[Any]], Any], sql_type: str) -> str:
-        self._values.append(value)
-        return f"${len(self._values)}::{sql_type}"
+        return Statement(sql, read, tuple(self._parameters), tuple(self._of_call), tuple(self._given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +86,20 @@ class Statement(Generic[Record]):
     """A composed statement: serves any call, with as many values given as it was composed for."""
 
     sql: str
-    values: tuple[Callable[[Call, Sequence[Any]], Any], ...]
-    given_count: int
     read: Read[Record]
+    fixed: tuple[Any, ...]
+    #: By their places among the parameters.
+    of_call: tuple[tuple[int, Callable[[Call], Any]], ...]
+    given: tuple[int, ...]
 
     def parameters(self, call: Call, given: Sequence[object]) -> list[Any]:
         """Return the parameters for one call. Raises what working them out raises: BadInput for a foreign cursor."""
-        assert len(given) == self.given_count, "a statement runs with the values that it was composed for"
-        return [value(call, given) for value in self.values]
+        parameters = list(self.fixed)
+        for place, of_call in self.of_call:
+            parameters[place] = of_call(call)
+        for place, value in zip(self.given, given, strict=True):
+            parameters[place] = value
+        return parameters
 
     async def fetch_row(self, call: Call, *given: object) -> Row | None:
         """Run it, and return its first row as it is, None without one."""

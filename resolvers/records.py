@@ -6,16 +6,16 @@ take arguments or lead to other records, under `asking.key_of`.
 
 import datetime
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from contributions.plain import record
 from contributions.records import Line, RunOfMonths, Schedule, Tier
 
 Answers = Mapping[Hashable, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Identified:
     """A record of one row. Its id is the caller's institution's own, and is worked out when somebody asks for it."""
 
@@ -31,7 +31,7 @@ class Identified:
         return self.opaque_id(self.kind, self.row_id)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PoolingArea:
     """统筹地区."""
 
@@ -39,7 +39,7 @@ class PoolingArea:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Enrolment:
     """参保: from its first month on, to its last if it ended."""
 
@@ -49,7 +49,7 @@ class Enrolment:
     last_month: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ScheduleInArea:
     """A published schedule with the pooling area that published it."""
 
@@ -57,7 +57,7 @@ class ScheduleInArea:
     pooling_area: PoolingArea
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Payer(Identified):
     """缴费人."""
 
@@ -68,7 +68,7 @@ class Payer(Identified):
     answers: Answers
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Quote(Identified, RunOfMonths):
     """A price for a run of months, at one tier."""
 
@@ -85,7 +85,7 @@ class Quote(Identified, RunOfMonths):
     answers: Answers
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AssessedBill(Identified, RunOfMonths):
     """核定: an amount that an agency set for a run of months."""
 
@@ -109,7 +109,7 @@ class AssessedBill(Identified, RunOfMonths):
         return area
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Payment(Identified):
     """A payment that the gateway accepted."""
 
@@ -127,7 +127,7 @@ class Payment(Identified):
     answers: Answers
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Receipt(Identified):
     """电子缴费凭证, of a payment through the caller's institution."""
 
@@ -147,7 +147,7 @@ class Receipt(Identified):
     verification_code: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Institution:
     """A collecting bank or the tax authority."""
 
@@ -155,7 +155,7 @@ class Institution:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refund(Identified):
     """退费: one request to give a payment back, with the facts of the payment, and what became of it."""
 
@@ -179,7 +179,7 @@ class Refund(Identified):
     business_date: datetime.date
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SettlementTotal:
     """How many payments, and how much together."""
 
@@ -187,7 +187,7 @@ class SettlementTotal:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SettlementDifference:
     """One way in which the bank's list and the ledger differ."""
 
@@ -197,7 +197,7 @@ class SettlementDifference:
     bank_amount: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SettlementDay:
     """One institution's business day."""
 
@@ -214,7 +214,7 @@ class SettlementDay:
         return SettlementTotal(self.accepted.count - self.reversed.count, self.accepted.amount - self.reversed.amount)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PaymentAccepted:
     """A payment that is in the ledger; replayed when it had been accepted before."""
 
@@ -222,7 +222,7 @@ class PaymentAccepted:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PaymentReversed:
     """A payment that is reversed; replayed when it had been reversed before."""
 
@@ -230,7 +230,7 @@ class PaymentReversed:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RefundRequested:
     """A request that stands; replayed when it had been made before."""
 
@@ -239,7 +239,7 @@ class RefundRequested:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RefundDecided:
     """A refund with its decision; replayed when it had been decided so before."""
 
@@ -247,7 +247,7 @@ class RefundDecided:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BillsAssessed:
     """An agency's batch, taken over; replayed when it had been before."""
 
@@ -256,7 +256,7 @@ class BillsAssessed:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Edge:
     """A node of a page."""
 
@@ -269,7 +269,7 @@ class Edge:
         return self.cursor_of(self.node)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """One page of a connection, in the order of the Relay cursor specification."""
 
