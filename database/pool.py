@@ -236,6 +236,12 @@ async def open_pool(
             "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_TIMEOUT_SECONDS),
             # Our statements take milliseconds; compiling one takes tens of them.
             "jit": "off",
+            # Every statement finds its rows by an index, the same one whatever the parameters are, and
+            # tests/resolvers/test_plans.py holds that. Left to choose, PostgreSQL plans the longer ones anew for each
+            # request, which takes longer than to run them; and what it plans while a table is still empty, and keeps,
+            # reads the table whole when it has grown.
+            "plan_cache_mode": "force_generic_plan",
+            "enable_seqscan": "off",
         }
     return await _Pool(
         url,
