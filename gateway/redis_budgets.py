@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 from prometheus_client import Counter
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -73,6 +73,7 @@ class RedisBudgets:
         self._shares = shares
         self._failures = failures
         self._clock = clock
+        self._connections = asyncio.Semaphore(MAX_CONNECTIONS)
         self._is_away = False
         self._try_at = 0.0
         #: What was left of a client's bucket, and when; others may have spent of it since.
@@ -113,22 +114,24 @@ class RedisBudgets:
 
     async def _ask(self, key: str, budget: int, points: int) -> tuple[bool, float] | None:
         """Return whether it was spent and what is left; None while Redis is away."""
-        finding_out = self._is_away
-        if finding_out:
-            if self._clock() < self._try_at:
+        # Who waits here has its turn, and the time that Redis has begins after it: a busy process is no outage.
+        async with self._connections:
+            finding_out = self._is_away
+            if finding_out:
+                if self._clock() < self._try_at:
+                    return None
+                self._try_at = self._clock() + RETRY_SECONDS
+            try:
+                async with asyncio.timeout(TIMEOUT_SECONDS):
+                    spent, left = await self._script(keys=[key], args=[budget, points, BUCKET_SECONDS])
+            except (RedisError, OSError) as error:  # TimeoutError is an OSError
+                self._lose(error)
                 return None
-            self._try_at = self._clock() + RETRY_SECONDS
-        try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                spent, left = await self._script(keys=[key], args=[budget, points, BUCKET_SECONDS])
-        except (RedisError, OSError) as error:  # TimeoutError is an OSError
-            self._lose(error)
-            return None
-        if finding_out and self._is_away:
-            self._is_away = False
-            # What was seen before tells nothing of a Redis that may have started empty.
-            self._seen.clear()
-            log.info("budgets are in Redis again")
+            if finding_out and self._is_away:
+                self._is_away = False
+                # What was seen before tells nothing of a Redis that may have started empty.
+                self._seen.clear()
+                log.info("budgets are in Redis again")
         return bool(spent), float(left)
 
     def _lose(self, error: Exception) -> None:
@@ -163,11 +166,11 @@ def _exceeded(missing: float, budget: int) -> BudgetExceeded:
 @asynccontextmanager
 async def budgets_in_redis(url: str, shares: Budgets, failures: Counter) -> AsyncIterator[RedisBudgets]:
     """Give the budgets of this process in the Redis at `url` (redis:// or rediss://), which may be away."""
-    pool = BlockingConnectionPool.from_url(
+    pool = ConnectionPool.from_url(
         url,
         max_connections=MAX_CONNECTIONS,
-        timeout=TIMEOUT_SECONDS,
-        socket_timeout=TIMEOUT_SECONDS,
+        # Each call has its time as a whole, connecting included; a connection is given up with the call.
+        socket_timeout=None,
         socket_connect_timeout=TIMEOUT_SECONDS,
         # What may have been spent is not sent again: PostgreSQL is asked instead.
         retry=Retry(NoBackoff(), 0),

@@ -159,11 +159,10 @@ async def test_postgresql_keeps_the_budget_while_redis_is_away(
     redis: RedisServer, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with process(redis, pool) as budgets:
-        await budgets.spend(CLIENT, BUDGET, BUDGET)
+        await budgets.spend("another", BUDGET, BUDGET)
         redis.kill()
         with capture_logs() as logs:
             # It is lost at the first call, in the middle of a client's day, and nobody is refused for it.
-            budgets._seen.clear()
             await budgets.spend(CLIENT, BUDGET, 20)
             assert budgets.told(CLIENT, BUDGET) == {"limit": 60, "remaining": 40, "refillsPerSecond": 1}
             # No open door either: what PostgreSQL holds is all that there is.
@@ -186,6 +185,8 @@ async def test_postgresql_keeps_the_budget_while_redis_is_away(
             await budgets.spend(CLIENT, BUDGET, 50)
         assert [entry["event"] for entry in logs] == ["budgets are in Redis again"]
         assert budgets.told(CLIENT, BUDGET) == {"limit": 60, "remaining": 10, "refillsPerSecond": 1}
+        # The Redis that came back is empty, and what was seen in the one before is no reason to refuse.
+        await budgets.spend("another", BUDGET, BUDGET)
 
 
 async def test_a_process_starts_without_redis_and_finds_it(
@@ -200,6 +201,18 @@ async def test_a_process_starts_without_redis_and_finds_it(
         assert await budgets.check()
         await budgets.spend(CLIENT, BUDGET, 1)
         assert budgets.told(CLIENT, BUDGET) == {"limit": 60, "remaining": 59, "refillsPerSecond": 1}
+
+
+async def test_more_requests_than_connections_are_no_outage(redis: RedisServer) -> None:
+    async def spend_often(budgets: RedisBudgets) -> None:
+        for _ in range(40):
+            await budgets.spend(CLIENT, 60_000_000, 1)
+
+    async with process(redis) as budgets:
+        await asyncio.gather(*(spend_often(budgets) for _ in range(5 * redis_budgets.MAX_CONNECTIONS)))
+        with redis.administrator() as client:
+            connected = [entry for entry in client.client_list() if entry["user"] == "gateway"]
+        assert len(connected) == redis_budgets.MAX_CONNECTIONS
 
 
 async def test_a_redis_that_hangs_is_away(redis: RedisServer, pool: asyncpg.Pool) -> None:
