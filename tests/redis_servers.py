@@ -1,5 +1,7 @@
 """A real Redis, as tests need it: started on a port of its own, killed, and started again."""
 
+import datetime
+import ipaddress
 import os
 import secrets
 import shutil
@@ -11,6 +13,10 @@ from pathlib import Path
 
 import pytest
 import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.acceptance.gateway import free_port
 
@@ -20,7 +26,7 @@ RULES = "~gateway:budget:* -@all +evalsha +script|load +hmget +hset +pexpire +ti
 
 
 class RedisServer:
-    """One redis-server that keeps nothing on disk, with a user `gateway` and a password with signs of URLs in it."""
+    """One redis-server that keeps nothing on disk, with TLS and without, with a user `gateway` and a password with signs of URLs in it."""
 
     def __init__(self, binary: str, directory: Path) -> None:
         self.port = free_port()
@@ -34,6 +40,40 @@ class RedisServer:
             f"requirepass {self.password}\nuser gateway on >{self.password} {RULES}\n"
         )
         self._binary = binary
+        self._listen_with_tls(directory)
+
+    def _listen_with_tls(self, directory: Path) -> None:
+        """Have it listen with TLS as well, before it starts: at `tls_url`, which names no authority to trust.
+
+        Its certificate, `tls_certificate`, is for 127.0.0.1 and its own authority.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name.from_rfc4514_string("CN=redis")
+        now = datetime.datetime.now(datetime.UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(
+                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+            )
+            .sign(key, hashes.SHA256())
+        )
+        (directory / "tls.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (directory / "tls.key").write_bytes(private)
+        port = free_port()
+        with self._configuration.open("a") as configuration:
+            configuration.write(
+                f"tls-port {port}\ntls-cert-file {directory}/tls.pem\ntls-key-file {directory}/tls.key\n"
+                "tls-auth-clients no\n"
+            )
+        self.tls_certificate = directory / "tls.pem"
+        self.tls_url = self.url.replace("redis://", "rediss://").replace(f":{self.port}/", f":{port}/")
 
     def administrator(self) -> redis.Redis:
         """Return a client that may do everything, as tests do and the gateway does not."""

@@ -224,6 +224,18 @@ async def test_a_redis_that_hangs_is_away(redis: RedisServer, pool: asyncpg.Pool
             assert await pool.fetchval("SELECT count(*) FROM client_budgets") == 1
 
 
+async def test_over_tls_a_redis_shows_a_certificate_that_is_trusted_and_names_it(redis: RedisServer) -> None:
+    trusting = f"{redis.tls_url}?ssl_ca_certs={redis.tls_certificate}"
+    for url, is_there in (
+        (trusting, True),
+        (redis.tls_url, False),
+        # The same server by a name that its certificate lacks.
+        (trusting.replace("127.0.0.1", "localhost"), False),
+    ):
+        async with budgets_in_redis(url, Budgets(None), Counter("failures", "", registry=None)) as budgets:
+            assert budgets._is_away is not is_there
+
+
 async def test_a_redis_that_refuses_is_away(redis: RedisServer, pool: asyncpg.Pool) -> None:
     with redis.administrator() as client:
         client.execute_command("ACL", "SETUSER", "gateway", "-evalsha")
