@@ -26,7 +26,10 @@ RULES = "~gateway:budget:* -@all +evalsha +script|load +hmget +hset +pexpire +ti
 
 
 class RedisServer:
-    """One redis-server that keeps nothing on disk, with TLS and without, with a user `gateway` and a password with signs of URLs in it."""
+    """One redis-server that keeps nothing on disk, with TLS and without.
+
+    Its user `gateway` has a password with the signs of URLs in it.
+    """
 
     def __init__(self, binary: str, directory: Path) -> None:
         self.port = free_port()
