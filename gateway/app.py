@@ -47,6 +47,7 @@ from gateway.lookups import watched_lookups
 from gateway.master_key import master_key_of
 from gateway.metrics import Metrics, MetricsMiddleware
 from gateway.outbox.guard import transport_of
+from gateway.redis_budgets import RedisBudgets, budgets_in_redis
 from gateway.settings import Settings
 from gateway.vouchers import certificates as voucher_certificates
 from gateway.vouchers.certificates import SigningCertificate
@@ -208,9 +209,11 @@ async def _endpoints(
         introspectable=settings.introspectable,
     )
     runner = Runner(core, word_exception, hide_suggestions=hide_suggestions)
+    shares = Budgets(pool)
+    redis = await _redis(settings, shares, metrics, running)
     graphql = GraphQLEndpoint(
         ClientDocuments(documents, pool),
-        Budgets(pool),
+        shares if redis is None else redis,
         runner,
         gate,
         make_context,
@@ -223,11 +226,19 @@ async def _endpoints(
     receipts = ReceiptsEndpoint(gate, pool, desk, for_transactions=settings.statement_cache_size == 0)
     return OfferingNonces(graphql, proofs), [
         *oauth_routes(oauth),
-        *health_routes(pool, metrics.registry),
+        *health_routes(pool, metrics.registry, None if redis is None else redis.check),
         Route("/settlements/{date}", OfferingNonces(settlements, proofs)),
         Route("/receipts/{number}.pdf", OfferingNonces(receipts, proofs)),
         *voucher_routes(pool, settings.trusted_proxies or ()),
     ]
+
+
+async def _redis(settings: Settings, shares: Budgets, metrics: Metrics, running: AsyncExitStack) -> RedisBudgets | None:
+    """Return the budgets in Redis, where one is configured."""
+    if settings.redis_url is None:
+        return None
+    url = settings.redis_url.get_secret_value()
+    return await running.enter_async_context(budgets_in_redis(url, shares, metrics.redis_failures))
 
 
 async def _voucher_certificate(settings: Settings, pool: asyncpg.Pool, vault: Vault) -> SigningCertificate | None:

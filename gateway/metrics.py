@@ -55,6 +55,11 @@ class Metrics:
         )
         for locked in ("NUMBER", "CLIENT"):
             self.lookups_locked.labels(locked)
+        self.redis_failures = Counter(
+            "gateway_redis_failures_total",
+            "Calls of Redis that failed: budgets are in PostgreSQL meanwhile.",
+            registry=own,
+        )
         self.seconds = Histogram(
             "gateway_http_request_seconds",
             "Time from a request's head to its answer.",

@@ -21,7 +21,7 @@ from auth.signatures import RequestSignature
 from auth.tokens import Caller
 from database.pool import DATABASE_AWAY
 from gateway.admission import RETRY_AFTER_SECONDS, Admission, Overloaded
-from gateway.budgets import BudgetExceeded, Budgets
+from gateway.budgets import BudgetExceeded, ClientBudgets
 from gateway.endpoints.bearer import Gate, Refused, require_scopes
 from gateway.endpoints.graphql_request import GraphQLRequest, read_request
 from gateway.endpoints.signing import Exchange, MessageSigning
@@ -80,7 +80,7 @@ class GraphQLEndpoint:
     def __init__(
         self,
         documents: ClientDocuments,
-        budgets: Budgets,
+        budgets: ClientBudgets,
         runner: Runner,
         gate: Gate,
         make_context: MakeContext,
