@@ -238,7 +238,9 @@ async def _redis(settings: Settings, shares: Budgets, metrics: Metrics, running:
     if settings.redis_url is None:
         return None
     url = settings.redis_url.get_secret_value()
-    return await running.enter_async_context(budgets_in_redis(url, shares, metrics.redis_failures))
+    return await running.enter_async_context(
+        budgets_in_redis(url, shares, metrics.redis_failures, timeout_seconds=settings.redis_timeout.total_seconds())
+    )
 
 
 async def _voucher_certificate(settings: Settings, pool: asyncpg.Pool, vault: Vault) -> SigningCertificate | None:

@@ -25,9 +25,6 @@ log = structlog.get_logger()
 
 #: What a key begins with; the client's id follows.
 KEY_PREFIX = "gateway:budget:"
-#: Redis answers in less than a millisecond. A request that finds it away waits so long once, then asks PostgreSQL; more
-#: would be felt in the answers of a whole worker, less would take a pause of the machine for an outage.
-TIMEOUT_SECONDS = 0.1
 #: While Redis is away, one request a second finds out whether it is back; all others lose no time by it.
 RETRY_SECONDS = 1.0
 #: Of one process: each is held for less than a millisecond, so ten carry more than a worker answers.
@@ -67,11 +64,18 @@ class RedisBudgets:
     """
 
     def __init__(
-        self, redis: Redis, shares: Budgets, failures: Counter, *, clock: Callable[[], float] = time.monotonic
+        self,
+        redis: Redis,
+        shares: Budgets,
+        failures: Counter,
+        *,
+        timeout_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._script = redis.register_script(SPEND)
         self._shares = shares
         self._failures = failures
+        self._timeout_seconds = timeout_seconds
         self._clock = clock
         self._connections = asyncio.Semaphore(MAX_CONNECTIONS)
         self._is_away = False
@@ -122,7 +126,7 @@ class RedisBudgets:
                     return None
                 self._try_at = self._clock() + RETRY_SECONDS
             try:
-                async with asyncio.timeout(TIMEOUT_SECONDS):
+                async with asyncio.timeout(self._timeout_seconds):
                     spent, left = await self._script(keys=[key], args=[budget, points, BUCKET_SECONDS])
             except (RedisError, OSError) as error:  # TimeoutError is an OSError
                 self._lose(error)
@@ -164,14 +168,19 @@ def _exceeded(missing: float, budget: int) -> BudgetExceeded:
 
 
 @asynccontextmanager
-async def budgets_in_redis(url: str, shares: Budgets, failures: Counter) -> AsyncIterator[RedisBudgets]:
-    """Give the budgets of this process in the Redis at `url` (redis:// or rediss://), which may be away."""
+async def budgets_in_redis(
+    url: str, shares: Budgets, failures: Counter, *, timeout_seconds: float
+) -> AsyncIterator[RedisBudgets]:
+    """Give the budgets of this process in the Redis at `url` (redis:// or rediss://), which may be away.
+
+    A request that finds it away waits `timeout_seconds` once, then asks PostgreSQL.
+    """
     pool = ConnectionPool.from_url(
         url,
         max_connections=MAX_CONNECTIONS,
         # Each call has its time as a whole, connecting included; a connection is given up with the call.
         socket_timeout=None,
-        socket_connect_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=timeout_seconds,
         # What may have been spent is not sent again: PostgreSQL is asked instead.
         retry=Retry(NoBackoff(), 0),
         # Nothing more is asked of Redis than budgets need: what its rules must allow is in docs/operator.md.
@@ -180,7 +189,7 @@ async def budgets_in_redis(url: str, shares: Budgets, failures: Counter) -> Asyn
     )
     redis = Redis(connection_pool=pool)
     try:
-        budgets = RedisBudgets(redis, shares, failures)
+        budgets = RedisBudgets(redis, shares, failures, timeout_seconds=timeout_seconds)
         await budgets.check()
         yield budgets
     finally:

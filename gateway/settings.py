@@ -198,6 +198,14 @@ class Settings(BaseSettings):
         description="A Redis that keeps the budgets, exact over all servers: redis:// or, over TLS, rediss://, with "
         "user and password. Without it, or while it is away, PostgreSQL does.",
     )
+    # Redis answers in less than a millisecond. More would be felt in the answers of a whole worker each time that it is
+    # away, less would take a pause of the machine for an outage.
+    redis_timeout: Duration = Field(
+        default=datetime.timedelta(milliseconds=100),
+        gt=datetime.timedelta(0),
+        le=datetime.timedelta(seconds=5),
+        description="How long Redis has to answer, before PostgreSQL is asked.",
+    )
 
     voucher_certificate: Path | None = Field(
         default=None,

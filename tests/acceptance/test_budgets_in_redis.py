@@ -34,6 +34,8 @@ def servers(
     with ExitStack() as stack:
         logs = tmp_path_factory.mktemp("servers")
         settings["GATEWAY_REDIS_URL"] = redis.url
+        # A busy machine is no outage.
+        settings["GATEWAY_REDIS_TIMEOUT"] = "PT2S"
         yield [stack.enter_context(serving(logs / f"{number}.log", **settings)) for number in (1, 2)]
 
 
