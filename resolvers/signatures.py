@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from auth.signatures import RequestSignature
+from database import sealing
 from database.vault import Vault
 from resolvers.reading import Reading
 
@@ -55,7 +56,7 @@ def keeping(reading: Reading) -> tuple[str, ...]:
                 {_EVENT},
                 {bind(signature.key_id, "bigint")},
                 {bind(signature.value, "bytea")},
-                {bind(vault.seal(message, _context(signature.value)), "bytea")},
+                {bind(vault.seal(message, sealing.payment_signature(signature.value)), "bytea")},
                 {bind(vault.identity_key_id, "integer")}
             FROM outcome AS o
             WHERE {_MOVED}
@@ -96,7 +97,7 @@ async def kept(
 
 
 def _read(row: asyncpg.Record, vault: Vault) -> KeptSignature:
-    message = vault.unseal(row["sealed_message"], row["data_key_id"], _context(row["signature"]))
+    message = vault.unseal(row["sealed_message"], row["data_key_id"], sealing.payment_signature(row["signature"]))
     end = _LENGTH_BYTES + int.from_bytes(message[:_LENGTH_BYTES])
     return KeptSignature(
         event=row["event"],
@@ -108,7 +109,3 @@ def _read(row: asyncpg.Record, vault: Vault) -> KeptSignature:
         jwk=row["jwk"],
         signature=RequestSignature(row["key_id"], row["signature"], message[_LENGTH_BYTES:end], message[end:]),
     )
-
-
-def _context(signature: bytes) -> bytes:
-    return b"payment signature\0" + signature
