@@ -170,6 +170,7 @@ async def _endpoints(
         trusted_proxies=settings.trusted_proxies or (), header=settings.client_certificate_header
     )
     gate = Gate(verifier, proofs, certificates)
+    signature_keys = SignatureKeys(pool)
     oauth = OAuthServer(
         issuer=issuer,
         pool=pool,
@@ -181,11 +182,11 @@ async def _endpoints(
             await running.enter_async_context(guarded_client(sandbox=settings.sandbox)), sandbox=settings.sandbox
         ),
         certificates=certificates,
-        changes=await _changes(settings, verifier, running),
+        changes=await _changes(settings, verifier, signature_keys, running),
     )
 
     lookups = watched_lookups(settings, metrics)
-    signing = MessageSigning(f"{issuer}/graphql", SignatureKeys(pool), keys)
+    signing = MessageSigning(f"{issuer}/graphql", signature_keys, keys)
 
     def make_context(caller: Caller, accept_language: str | None, signature: RequestSignature | None) -> Context:
         call = Call(
@@ -257,14 +258,17 @@ async def _voucher_certificate(settings: Settings, pool: asyncpg.Pool, vault: Va
     return None
 
 
-async def _changes(settings: Settings, verifier: TokenVerifier, running: AsyncExitStack) -> Changes | None:
+async def _changes(
+    settings: Settings, verifier: TokenVerifier, signature_keys: SignatureKeys, running: AsyncExitStack
+) -> Changes | None:
     """Have changes heard while the app runs. None behind PgBouncer, where nobody can listen: memory is short then."""
     if settings.statement_cache_size == 0:
         verifier.remember_for(UNHEARD_SECONDS)
+        signature_keys.remember_for(UNHEARD_SECONDS)
         return None
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
-    changes = Changes(lambda: connect(database_url, application_name="gateway listener"), verifier)
+    changes = Changes(lambda: connect(database_url, application_name="gateway listener"), verifier, signature_keys)
     await running.enter_async_context(changes.heard())
     return changes
 

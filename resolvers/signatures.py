@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from auth.signatures import RequestSignature
+from database import sealing
 from database.vault import Vault
 from resolvers.call import Call
 from resolvers.reading import Reading
@@ -66,7 +67,7 @@ def _signature(call: Call) -> RequestSignature:
 def _sealed_message(call: Call) -> bytes:
     signature = _signature(call)
     message = len(signature.base).to_bytes(_LENGTH_BYTES) + signature.base + signature.body
-    return call.vault.seal(message, _context(signature.value))
+    return call.vault.seal(message, sealing.payment_signature(signature.value))
 
 
 async def kept(
@@ -102,7 +103,7 @@ async def kept(
 
 
 def _read(row: asyncpg.Record, vault: Vault) -> KeptSignature:
-    message = vault.unseal(row["sealed_message"], row["data_key_id"], _context(row["signature"]))
+    message = vault.unseal(row["sealed_message"], row["data_key_id"], sealing.payment_signature(row["signature"]))
     end = _LENGTH_BYTES + int.from_bytes(message[:_LENGTH_BYTES])
     return KeptSignature(
         event=row["event"],
@@ -114,7 +115,3 @@ def _read(row: asyncpg.Record, vault: Vault) -> KeptSignature:
         jwk=row["jwk"],
         signature=RequestSignature(row["key_id"], row["signature"], message[_LENGTH_BYTES:end], message[end:]),
     )
-
-
-def _context(signature: bytes) -> bytes:
-    return b"payment signature\0" + signature
