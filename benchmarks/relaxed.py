@@ -19,7 +19,10 @@ _CONSTRAINTS = """
     FROM pg_constraint AS c
     WHERE
         (c.contype IN ('p', 'u', 'x') AND c.conrelid = any($1::text []::regclass []))
-        OR (c.contype = 'f' AND (c.conrelid = any($1::text []::regclass []) OR c.confrelid = any($1::text []::regclass [])))
+        OR (
+            c.contype = 'f'
+            AND (c.conrelid = any($1::text []::regclass []) OR c.confrelid = any($1::text []::regclass []))
+        )
     ORDER BY c.contype <> 'f', c.conrelid::regclass::text, c.conname
 """
 _INDEXES = """
@@ -27,7 +30,9 @@ _INDEXES = """
     FROM pg_index AS i
     WHERE
         i.indrelid = any($1::text []::regclass [])
-        AND NOT EXISTS (SELECT 1 FROM pg_constraint AS c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x'))
+        AND NOT EXISTS (
+            SELECT 1 FROM pg_constraint AS c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x')
+        )
     ORDER BY 1
 """
 _FORCED = """
