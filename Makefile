@@ -78,5 +78,5 @@ bench-execution: .venv/dev.stamp ## The payer read by graphql-core's executor an
 bench-growth: .venv/dev.stamp ## The same requests at 10,000 payers and at a million (PAYERS=10000000), into docs/performance.md
 	$(BIN)/python -m benchmarks.growth --payers 10000 $(or $(PAYERS),1000000) --write docs/performance.md
 
-bench-memory: .venv/dev.stamp ## A worker's memory over 100,000 requests of 10,000 different documents: exit 1 if it grows on
-	$(BIN)/python -m benchmarks.memory
+bench-memory: .venv/dev.stamp ## A worker's memory over 100,000 requests of 10,000 different documents, into docs/performance.md
+	$(BIN)/python -m benchmarks.memory --write docs/performance.md
