@@ -10,6 +10,7 @@ import asyncio
 import os
 import random
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -151,6 +152,7 @@ def main() -> None:
         f"PostgreSQL: {options.shared_buffers} of shared buffers; the machine has {_memory()}. The load average was "
         f"{os.getloadavg()[0]:.1f} at the end."
     )
+    words = textwrap.fill(words, 120)
     print(words)
     if options.write is not None:
         write(options.write, words + "\n\n" + "\n".join(parts), MARK)
