@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz differential bench bench-lookups bench-settlement bench-execution serve lint format schema lock clean
+.PHONY: help demo test chaos fuzz differential bench bench-lookups bench-settlement bench-execution bench-growth bench-memory serve lint format schema lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -74,3 +74,9 @@ bench-lookups: .venv/dev.stamp ## Look-ups in vain: the medians of unknown, misn
 
 bench-execution: .venv/dev.stamp ## The payer read by graphql-core's executor and by its compiled plan, one core, in process
 	$(BIN)/python -m benchmarks.execution
+
+bench-growth: .venv/dev.stamp ## The same requests at 10,000 payers and at a million (PAYERS=10000000), into docs/performance.md
+	$(BIN)/python -m benchmarks.growth --payers 10000 $(or $(PAYERS),1000000) --write docs/performance.md
+
+bench-memory: .venv/dev.stamp ## A worker's memory over 100,000 requests of 10,000 different documents, into docs/performance.md
+	$(BIN)/python -m benchmarks.memory --write docs/performance.md

@@ -50,6 +50,10 @@ class Desk:
             self.statements.append(query.query)
 
     @property
+    def pool(self) -> asyncpg.Pool:
+        return self._pool
+
+    @property
     def call(self) -> Call:
         return self._call
 
