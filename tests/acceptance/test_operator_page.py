@@ -1,12 +1,15 @@
 """The operator's page over HTTP: who gets in, with what, for how long, and what is on it."""
 
+import asyncio
 import re
 from http.cookies import Morsel, SimpleCookie
 
 import httpx
 import pytest
 
+from auth.scopes import RETAIL
 from auth.tokens import LIFETIME_SECONDS
+from database.pool import connect
 from gateway.operations.page import FAILURES_PER_MINUTE
 from tests.acceptance.gateway import Server, gateway, serving
 from tests.acceptance.operations import pay, payer_id, quote, reverse
@@ -157,6 +160,37 @@ def test_no_client_of_a_bank_may_have_the_scope(sandbox_database: str, master_ke
     assert "is for no bank" in done.stderr
 
 
+def test_a_client_that_loses_the_scope_is_out_at_once(server: Server, sandbox_database: str, master_key: str) -> None:
+    client_id, secret = register(sandbox_database, master_key, "MI", "operations:read bill:read")
+    cookie = session(server, client_id, secret)
+    assert is_open(shown(server, cookie))
+    give(sandbox_database, client_id, "bill:read")
+    assert not is_open(shown(server, cookie))
+    assert "lacks the scope" in sign_in(server, client_id, secret).text
+
+
+def test_a_bank_that_got_the_scope_past_the_command_does_not_get_in(server: Server, sandbox_database: str) -> None:
+    give(sandbox_database, "icbc-mobile", "operations:read")
+    assert server.token("icbc-mobile").json()["scope"] == "operations:read"
+    response = sign_in(server, "icbc-mobile")
+    assert response.status_code == 403
+    assert "set-cookie" not in response.headers
+    give(sandbox_database, "icbc-mobile", *RETAIL)
+
+
+def give(database: str, client_id: str, *scopes: str) -> None:
+    """Write a client's scopes where no command does."""
+
+    async def write() -> None:
+        connection = await connect(database)
+        try:
+            await connection.execute("UPDATE clients SET scopes = $2 WHERE id = $1", client_id, list(scopes))
+        finally:
+            await connection.close()
+
+    asyncio.run(write())
+
+
 def test_a_client_whose_tokens_must_be_bound_cannot_sign_in(
     server: Server, sandbox_database: str, master_key: str
 ) -> None:
@@ -273,10 +307,14 @@ def test_several_workers_take_one_anothers_sessions(
     settings = {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
     with serving(log, "--workers", "2", **settings) as server:
         cookie = session(server)
+        for _ in range(6):
+            assert httpx.post(f"{server.base_url}/graphql", trust_env=False).status_code == 401
         # A connection each, so that both workers answer.
         for _ in range(12):
             page = httpx.get(f"{server.base_url}/operator", headers=ENGLISH | {"cookie": cookie}, trust_env=False)
             assert is_open(page)
+            # What either has counted, both tell.
+            assert rows(page.text, "health-table")[0][:4] == ["/graphql", "6", "6", "0"]
         server.http.post("/operator/sign-out", data={"lang": "en"}, headers={"cookie": cookie})
         for _ in range(12):
             page = httpx.get(f"{server.base_url}/operator", headers=ENGLISH | {"cookie": cookie}, trust_env=False)
