@@ -46,6 +46,9 @@ from gateway.logs import configure_logs
 from gateway.lookups import watched_lookups
 from gateway.master_key import master_key_of
 from gateway.metrics import Metrics, MetricsMiddleware
+from gateway.operations.numbers import NumberReader
+from gateway.operations.page import OperatorPage
+from gateway.operations.session import Sessions
 from gateway.outbox.guard import transport_of
 from gateway.redis_budgets import RedisBudgets, budgets_in_redis
 from gateway.settings import Settings
@@ -231,6 +234,13 @@ async def _endpoints(
         Route("/settlements/{date}", OfferingNonces(settlements, proofs)),
         Route("/receipts/{number}.pdf", OfferingNonces(receipts, proofs)),
         *voucher_routes(pool, settings.trusted_proxies or ()),
+        *OperatorPage(
+            oauth,
+            verifier,
+            Sessions(vault),
+            NumberReader(pool, metrics.registry, settings.today),
+            settings.trusted_proxies or (),
+        ).routes(),
     ]
 
 

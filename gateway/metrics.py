@@ -22,6 +22,9 @@ _PATHS = frozenset(
         "/readyz",
         "/metrics",
         "/verify",
+        "/operator",
+        "/operator/sign-in",
+        "/operator/sign-out",
     }
 )
 

@@ -146,6 +146,7 @@ async def test_the_institutions_and_the_contracts_clients_are_there(sandbox):
         ("icbc-mobile", "ICBC", "MOBILE_BANKING", 8),
         ("medical-insurance-agency", "MI", None, 3),
         ("medical-insurance-refunds", "MI", None, 1),
+        ("operator", "TAX", None, 1),
         ("social-insurance-agency", "SI", None, 3),
         ("social-insurance-refunds", "SI", None, 1),
         ("tax-wechat", "TAX", "WECHAT", 8),
