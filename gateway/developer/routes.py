@@ -1,4 +1,4 @@
-"""The developer's pages over HTTP: /, /graphiql, /reference and what they load.
+"""The developer's pages over HTTP: /, /docs, /graphiql, /reference and what they load.
 
 /graphiql, /reference and the SDL are there where the schema can be asked for (GATEWAY_INTROSPECTION); the sandbox's
 token for GraphiQL in the sandbox alone. Where they are not, they are 404 and no page leads to them.
@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 import asyncpg
 import orjson
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from auth.certificates import Network
 from auth.server import OAuthServer
 from database.sandbox import clients
-from gateway.developer import assets, codes, reference
+from gateway.developer import assets, codes, guide, reference
 from gateway.developer.examples import DEFAULT_CLIENT, examples
 from gateway.developer.texts import TEXTS
 from gateway.developer.tokens import TokenDesk
@@ -57,6 +57,9 @@ def developer_routes(
     routes = [
         Route("/", pages.home, methods=["GET"]),
         Route("/reference/problems", pages.problems, methods=["GET"]),
+        Route("/docs", _guide_begins, methods=["GET"]),
+        Route("/docs/{name}", pages.guide, methods=["GET"]),
+        Route("/docs/images/{name}", _picture, methods=["GET"]),
         Route(assets.PATH, assets.asset, methods=["GET"]),
     ]
     if told.introspectable:
@@ -91,6 +94,16 @@ class DeveloperPages:
             "client": DEFAULT_CLIENT,
         }
         return self._page(request, "home", "developer_home.html", values)
+
+    async def guide(self, request: Request) -> Response:
+        """Answer a page of the guide."""
+        try:
+            page = guide.page(request.path_params["name"], _chosen(request))
+        except KeyError:
+            return PlainTextResponse("There is no such page.\n", 404)
+        values = {"page": page, "titles": guide.titles()}
+        more = {"content-security-policy": f"{_PAGE_POLICY}; img-src 'self'"}
+        return self._page(request, "guide", "developer_guide.html", values, headers=more)
 
     async def problems(self, request: Request) -> Response:
         """Answer the codes of refusals and errors."""
@@ -160,7 +173,7 @@ class DeveloperPages:
             told=self._told,
             current=current,
             asset=assets.path_of,
-            chosen=f"?lang={request.query_params['lang']}" if request.query_params.get("lang") in ("zh", "en") else "",
+            chosen=_chosen(request),
             other_url=f"{request.url.path}?{urlencode(other)}",
             **values,
         )
@@ -171,6 +184,26 @@ class DeveloperPages:
 
 def _locale(request: Request) -> str:
     return locale_of(request.query_params.get("lang"), request.headers.get("accept-language"))
+
+
+def _chosen(request: Request) -> str:
+    """Return what links keep of the language that the reader chose."""
+    lang = request.query_params.get("lang")
+    return f"?lang={lang}" if lang in ("zh", "en") else ""
+
+
+async def _guide_begins(request: Request) -> Response:
+    return RedirectResponse(f"/docs/{guide.PAGES[0]}{_chosen(request)}", 307, {"cache-control": "no-store"})
+
+
+async def _picture(request: Request) -> Response:
+    picture = guide.pictures().get(request.path_params["name"])
+    if picture is None:
+        return PlainTextResponse("There is no such picture.\n", 404)
+    headers = {"cache-control": _FOR_A_WHILE, "etag": picture.etag}
+    if picture.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(picture.content, media_type="image/png", headers=headers)
 
 
 @cache

@@ -82,10 +82,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "jwks": ("公钥", "Public keys"),
         "jwks_what": ("验证令牌签名的密钥（RFC 7517）。", "The keys that tokens are signed with (RFC 7517)."),
-        "docs": ("文档", "The guide"),
-        "docs_what": (
-            "随网关源码在 docs/ 目录：从 docs/getting-started.md 开始。",
-            "In the folder docs/ of the gateway's source: begin with docs/getting-started.md.",
+        "guide": ("文档", "Guide"),
+        "guide_what": (
+            "从取得令牌到日终对账，一步一步说明（英文）。",
+            "From the first token to the day's reconciliation, step by step.",
         ),
         # /graphiql
         "graphiql_title": ("GraphiQL：在浏览器里运行查询", "GraphiQL: run operations in the browser"),

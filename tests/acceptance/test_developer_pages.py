@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from database.pool import connect
+from gateway.developer import guide
 from gateway.developer.assets import IMMUTABLE
 from gateway.developer.tokens import MAX_BODY_BYTES, TOKENS_PER_MINUTE
 from tests.acceptance.gateway import Server, gateway, serving
@@ -20,7 +22,14 @@ from tests.databases import fresh_database
 
 ENGLISH = {"accept-language": "en"}
 OWN_PAGE = {"sec-fetch-site": "same-origin"}
-PAGES = ("/", "/graphiql", "/reference", "/reference?q=refund", "/reference/problems")
+PAGES = (
+    "/",
+    "/graphiql",
+    "/reference",
+    "/reference?q=refund",
+    "/reference/problems",
+    *(f"/docs/{name}" for name in guide.PAGES),
+)
 #: The channels to try are another part of the sandbox, with tests of their own.
 ELSEWHERE = {"/sandbox"}
 
@@ -58,6 +67,16 @@ def production(
         log: Path = tmp_path_factory.mktemp("production") / "server.log"
         with serving(log, sandbox=False, **settings) as running:
             yield request.param, running
+
+
+@cache
+def _fetched(base_url: str, path: str) -> httpx.Response:
+    return httpx.get(base_url + path, trust_env=False)
+
+
+def fetched(server: Server, path: str) -> httpx.Response:
+    """An answer that is the same each time: pages have many links in common."""
+    return _fetched(server.base_url, path)
 
 
 def token(server: Server, client: object = "abc-counter", **headers: str) -> httpx.Response:
@@ -99,8 +118,7 @@ def test_what_the_first_page_has_for_the_command_line_works_as_it_stands(server:
     assert '"clientId":"icbc-mobile"' in done.stdout
 
 
-@pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize(("path", "lang"), [*((path, "zh") for path in PAGES), ("/", "en"), ("/docs/paying", "en")])
 def test_every_link_of_a_page_leads_on_and_keeps_the_language(server: Server, path: str, lang: str) -> None:
     page = Page(server.http.get(path, params={**dict(httpx.QueryParams(urlsplit(path).query)), "lang": lang}))
     ids = set(page.values("id"))
@@ -109,11 +127,21 @@ def test_every_link_of_a_page_leads_on_and_keeps_the_language(server: Server, pa
         if not target.path:
             assert target.fragment in ids, link
         elif target.path not in ELSEWHERE:
-            answer = server.http.get(link.partition("#")[0])
+            answer = fetched(server, link.partition("#")[0])
             assert answer.status_code == 200, link
             assert not target.fragment or f'id="{target.fragment}"' in answer.text, link
-            if target.path in ("/", "/graphiql", "/reference", "/reference/problems"):
-                assert target.query.endswith(("lang=zh", "lang=en")) or "&" in target.query, link
+            if answer.headers["content-type"].startswith("text/html"):
+                assert re.search(r"(^|&)lang=(zh|en)(&|$)", target.query), link
+
+
+def test_the_guide_begins_where_the_first_page_says(server: Server) -> None:
+    begins = server.http.get("/docs", params={"lang": "en"}, follow_redirects=False)
+    assert (begins.status_code, begins.headers["location"]) == (307, "/docs/getting-started?lang=en")
+
+
+@pytest.mark.parametrize("path", ["/docs/operator", "/docs/nothing", "/docs/images/nothing.png", "/docs/..%2fREADME"])
+def test_what_is_no_page_of_the_guide_is_not_there(server: Server, path: str) -> None:
+    assert server.http.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -127,7 +155,7 @@ def test_nothing_of_a_page_is_inline_or_from_elsewhere(server: Server, path: str
     assert page.values("style", "onclick", "onload", "onchange", "onsubmit") == []
     assert all(attributes.get("src") for tag, attributes in page.elements if tag == "script")
     loaded = page.values("src") + [a["href"] or "" for tag, a in page.elements if tag == "link"]
-    assert all(address.startswith("/static/") for address in loaded), loaded
+    assert all(address.startswith(("/static/", "/docs/images/")) for address in loaded), loaded
 
 
 def test_two_answers_never_have_the_same_nonce(server: Server) -> None:

@@ -76,6 +76,7 @@ PICTURES: Final = (
     Picture("developer", _page("/")),
     Picture("graphiql", _graphiql, locale="en-GB"),
     Picture("reference", _page("/reference?q=refund"), locale="en-GB"),
+    Picture("guide", _page("/docs/getting-started"), locale="en-GB"),
     Picture("problem-codes", _page("/reference/problems")),
     Picture("verify", _verify_form),
     Picture("verify-authentic", _verify_stands),
