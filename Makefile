@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz differential screenshots bench bench-lookups bench-settlement bench-execution bench-growth bench-memory serve lint format schema lock clean
+.PHONY: help demo test chaos fuzz differential screenshots bench bench-lookups bench-settlement bench-execution bench-growth bench-memory serve lint format schema pages lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ format: .venv/dev.stamp ## Format Python and SQL in place
 
 schema: .venv/runtime.stamp ## Print schema/schema.graphql anew from the code
 	$(BIN)/python -c "from schema.contract import printed; print(printed(), end='')" > schema/schema.graphql
+
+pages: .venv/dev.stamp ## Bundle GraphiQL anew (graphiql/) for the page /graphiql, of the locked npm packages
+	cd graphiql && export PATH="$(CURDIR)/$(BIN):$$PATH" && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 lock: .venv/dev.stamp ## Write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

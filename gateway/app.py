@@ -30,6 +30,7 @@ from database.pool import DATABASE_AWAY, InstitutionPool, connect, open_pool, pa
 from database.vault import Vault
 from gateway.admission import Admission
 from gateway.budgets import Budgets
+from gateway.developer.routes import Developer, developer_routes
 from gateway.endpoints.bearer import Gate, OfferingNonces
 from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
@@ -241,6 +242,12 @@ async def _endpoints(
             NumberReader(pool, metrics.registry, settings.today),
             settings.trusted_proxies or (),
         ).routes(),
+        *developer_routes(
+            Developer(issuer, settings.sandbox, settings.introspectable, settings.today),
+            pool,
+            oauth,
+            settings.trusted_proxies or (),
+        ),
     ]
 
 

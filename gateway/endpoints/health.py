@@ -28,10 +28,7 @@ def health_routes(
         return PlainTextResponse("alive\n")
 
     async def ready(_request: Request) -> Response:
-        try:
-            async with asyncio.timeout(READY_TIMEOUT_SECONDS):
-                await pool.fetchval("SELECT 1")
-        except (asyncpg.PostgresError, *DATABASE_AWAY):
+        if not await is_ready(pool):
             return PlainTextResponse("the database does not answer\n", status_code=503)
         if redis_answers is None:
             return PlainTextResponse("ready\n")
@@ -44,6 +41,16 @@ def health_routes(
         return Response(content, media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
+
+
+async def is_ready(pool: asyncpg.Pool) -> bool:
+    """Return whether the database answers in time."""
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_SECONDS):
+            await pool.fetchval("SELECT 1")
+    except (asyncpg.PostgresError, *DATABASE_AWAY):
+        return False
+    return True
 
 
 async def _backlog(pool: asyncpg.Pool) -> bytes:

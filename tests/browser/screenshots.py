@@ -91,7 +91,23 @@ def _operator(page: Page, server: Server) -> None:
     page.locator("summary").click()
 
 
+def _page(path: str) -> Callable[[Page, Server], None]:
+    return lambda page, _server: page.goto(path) and None
+
+
+def _graphiql(page: Page, _server: Server) -> None:
+    page.goto("/graphiql")
+    page.locator("#example").select_option("find_payer")
+    page.locator(".graphiql-execute-button").click()
+    page.locator(".result-window .cm-property").first.wait_for()
+
+
 PICTURES: Final = (
+    Picture("developer", _page("/")),
+    Picture("graphiql", _graphiql, locale="en-GB"),
+    Picture("reference", _page("/reference?q=refund"), locale="en-GB"),
+    Picture("guide", _page("/docs/getting-started"), locale="en-GB"),
+    Picture("problem-codes", _page("/reference/problems")),
     Picture("verify", _verify_form),
     Picture("verify-authentic", _verify_stands),
     Picture("verify-void", _verify_void, locale="en-US"),

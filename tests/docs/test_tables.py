@@ -13,6 +13,8 @@ from auth import assertions, documents, scopes, signature_keys, signatures, toke
 from contributions import addresses, names, problems
 from database.loading import assessing, reasons, records, report
 from gateway import redis_budgets
+from gateway.developer import reference, routes
+from gateway.developer import tokens as developer_tokens
 from gateway.endpoints import graphql, oauth, signing
 from gateway.execution import cost, limits, trusted
 from gateway.outbox import notifying
@@ -160,6 +162,10 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
         ("seconds until a revoked client or token is refused everywhere, behind PgBouncer", tokens.UNHEARD_SECONDS),
         ("seconds of a client's assertion", assertions.LIFETIME_SECONDS_MAX),
         ("bytes of a form to `/oauth/token`", oauth._BODY_BYTES_MAX),
+        ("searches of `/reference` in a minute, for one address and worker", routes.SEARCHES_PER_MINUTE),
+        ("characters of a search that are looked at", reference.MAX_QUERY_LENGTH),
+        ("tokens for `/graphiql` in a minute, for one address and worker", developer_tokens.TOKENS_PER_MINUTE),
+        ("bytes of a request for such a token", developer_tokens.MAX_BODY_BYTES),
     ],
 )
 def test_a_limit_is_the_codes_own(what: str, limit: float) -> None:
