@@ -51,7 +51,7 @@ class VaultKeys:
 class Vault:
     """The keys of one database, unwrapped, with their ciphers. Made by `open`, once for a process."""
 
-    __slots__ = ("_identity", "_identity_key_id", "_lookup_key", "_master_key", "_opaque", "_raw")
+    __slots__ = ("_identity", "_identity_key_id", "_lookup_key", "_lookup_mac", "_master_key", "_opaque", "_raw")
 
     def __init__(
         self,
@@ -65,6 +65,8 @@ class Vault:
         self._identity = {key_id: AESGCM(key) for key_id, key in identity.items()}
         self._identity_key_id = identity_key_id
         self._lookup_key = lookup
+        # Copied for each index: to take the key in costs as much as an index itself.
+        self._lookup_mac = hmac.new(lookup, digestmod="sha256")
         self._opaque = AESSIV(opaque_id)
         self._master_key = master_key
         self._raw = (dict(identity), opaque_id)
@@ -148,7 +150,9 @@ class Vault:
         return self._index(b"name\0" + resident_id.encode() + b"\0" + name.encode())
 
     def _index(self, message: bytes) -> bytes:
-        return hmac.digest(self._lookup_key, message, "sha256")[:_INDEX_BYTES]
+        mac = self._lookup_mac.copy()
+        mac.update(message)
+        return mac.digest()[:_INDEX_BYTES]
 
     def derived_key(self, purpose: str) -> bytes:
         """32 bytes for one purpose, the same in every process, which tell nothing of the key that they come from."""

@@ -50,6 +50,9 @@ STAGED_COLUMNS: Final = (
 #
 # A bill that the ledger has already is UNCHANGED before any other rule is asked: it may have been paid or
 # withdrawn since, and the person may have left the insurance.
+#
+# Nearly every bill lies inside one enrolment, of which there is one at the most since a person's do not overlap: that
+# is a join of sets. The search for enrolments that cover the months together is for the others alone.
 _JUDGE_ROWS: Final = """
     WITH judged AS (
         SELECT
@@ -68,10 +71,10 @@ _JUDGE_ROWS: Final = """
                     (s.origin = 'MEDICAL_BATCH' AND s.insurance <> 'MEDICAL')
                     OR (s.origin = 'PAYER_ARREARS' AND s.insurance <> 'PENSION')
                     THEN 'ORIGIN_NOT_FOR_INSURANCE'
-                WHEN NOT EXISTS (
-                    SELECT 1 FROM enrolments AS e
-                    WHERE e.payer_id = p.id AND e.insurance = s.insurance
-                    HAVING range_agg(e.months) @> s.months
+                WHEN e.payer_id IS NULL AND NOT EXISTS (
+                    SELECT 1 FROM enrolments AS o
+                    WHERE o.payer_id = p.id AND o.insurance = s.insurance
+                    HAVING range_agg(o.months) @> s.months
                 ) THEN 'NOT_ENROLLED'
                 WHEN EXISTS (
                     SELECT 1 FROM contributions AS c
@@ -91,6 +94,8 @@ _JUDGE_ROWS: Final = """
             ON s.resident_id_index = p.resident_id_index AND s.name_index = p.name_index
         LEFT JOIN bills AS b ON s.insurance = b.insurance AND s.bill_number = b.bill_number
         LEFT JOIN pooling_areas AS a ON s.pooling_area = a.code
+        LEFT JOIN enrolments AS e
+            ON p.id = e.payer_id AND s.insurance = e.insurance AND s.months <@ e.months
         WHERE s.verdict IS NULL
     )
 
@@ -148,6 +153,8 @@ _JUDGE_ARREARS: Final = """
         AND s.insurance = r.insurance AND s.months = r.months
 """
 
+# In the order of the payers, whose rows the foreign key looks up and locks: in the file's order, a million would touch
+# the whole of a large table a million times. A payer's own bills are in the order of the file.
 _ADD: Final = """
     INSERT INTO bills (
         bill_number, origin, payer_id, insurance, pooling_area, months, amount, pay_by, batch_id, batch_index
@@ -158,7 +165,7 @@ _ADD: Final = """
     FROM staged_bills AS s
     INNER JOIN payers AS p ON s.resident_id_index = p.resident_id_index
     WHERE s.verdict IS NULL
-    ORDER BY s.line
+    ORDER BY p.id, s.line
 """
 
 

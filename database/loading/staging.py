@@ -29,10 +29,11 @@ LOADS_LOCK: Final = -1
 MAX_ATTEMPTS: Final = 3
 ROWS_BETWEEN_PROGRESS: Final = 10_000
 
-# A load sorts and joins whole files, one load at a time. It is long, waits for a load before it, and between two
-# batches of rejected rows it reads the file: the limits that requests have are not for it.
+# A load sorts and joins whole files, one load at a time: each sort has so much memory, each hash twice as much, and
+# what is larger goes to disk. A load is long, waits for a load before it, and between two batches of rejected rows it
+# reads the file: the limits that requests have are not for it.
 _SETTINGS: Final = """
-    SET LOCAL work_mem = '16MB';
+    SET LOCAL work_mem = '32MB';
     SET LOCAL statement_timeout = 0;
     SET LOCAL lock_timeout = 0;
     SET LOCAL idle_in_transaction_session_timeout = 0;
