@@ -34,6 +34,9 @@ LINES = st.one_of(
             b'"1',
             b'1",2',
             b'"1""',
+            b'"1\n1",2',
+            b'"\n\n,\n",2',
+            b'"' + b"\n" * 17 + b'",2',
             b"1",
             b"1,2,3",
             b"1,2,3,4",
@@ -74,6 +77,8 @@ def verdict(record):
     st.integers(1, 5),
 )
 @example([b'"1,2'] * 50, b"a,b", True, 10, 1)
+@example([b'"1\n1",2'], b"a,b", True, 1, 1)
+@example([b'"1\n1",2'], b"a,b", True, 200, 1)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_pieces_read_one_by_one_say_what_the_file_says(tmp_path, lines, header, ended, piece_bytes, piece_records):
     path = tmp_path / "rows.csv"
