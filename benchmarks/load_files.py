@@ -173,9 +173,9 @@ async def measure(urls: Iterable[str], rows: int, directory: Path) -> str:
             path.unlink()
         copied: dict[str, dict[str, Spent]] = {kind: {} for kind in COPIED}
         for connection, (order, column) in zip(connections[1:], ORDERS.items(), strict=True):
-            for kind, tables in COPIED.items():
+            for name, tables in COPIED.items():
                 written = [await rows_written(loading, column, *what) for what in tables]
-                copied[kind][order] = await plain_copy(connection, kind, written)
+                copied[name][order] = await plain_copy(connection, name, written)
     finally:
         for connection in connections:
             await connection.close()

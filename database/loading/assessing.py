@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 
 import asyncpg
@@ -47,12 +48,11 @@ STAGED_COLUMNS: Final = (
 )
 
 # $1: whether a bill number is used up even by the same bill, as the API has it.
-#
 # A bill that the ledger has already is UNCHANGED before any other rule is asked: it may have been paid or
 # withdrawn since, and the person may have left the insurance.
 #
-# Nearly every bill lies inside one enrolment, of which there is one at the most since a person's do not overlap: that
-# is a join of sets. The search for enrolments that cover the months together is for the others alone.
+# Nearly every bill lies inside one enrolment (never in two: they do not overlap), which is a join of sets; enrolments
+# that cover it together are looked for where there is none.
 _JUDGE_ROWS: Final = """
     WITH judged AS (
         SELECT
@@ -153,8 +153,7 @@ _JUDGE_ARREARS: Final = """
         AND s.insurance = r.insurance AND s.months = r.months
 """
 
-# In the order of the payers, whose rows the foreign key looks up and locks: in the file's order, a million would touch
-# the whole of a large table a million times. A payer's own bills are in the order of the file.
+# In the order of the payers, whose rows the foreign key looks up and locks; a payer's own in the file's order.
 _ADD: Final = """
     INSERT INTO bills (
         bill_number, origin, payer_id, insurance, pooling_area, months, amount, pay_by, batch_id, batch_index
@@ -198,6 +197,9 @@ class BillRejection:
     code: str
 
 
+_staged = attrgetter("index", *STAGED_COLUMNS)
+
+
 async def stage_bills(connection: asyncpg.Connection, rows: Iterable[BillRow]) -> None:
     """Put the bills of one batch up for check_bills. The caller's transaction is open, and ends their staging.
 
@@ -207,21 +209,7 @@ async def stage_bills(connection: asyncpg.Connection, rows: Iterable[BillRow]) -
     for row in rows:
         if row.last_month < row.first_month or len(staged) == MAX_BATCH:
             raise ValueError(f"a batch is at most {MAX_BATCH} bills, each for months in their order")
-        staged.append(
-            (
-                row.index,
-                row.bill_number,
-                row.resident_id_index,
-                row.name_index,
-                row.insurance,
-                row.pooling_area,
-                row.first_month,
-                row.last_month,
-                row.amount,
-                row.pay_by,
-                row.origin,
-            )
-        )
+        staged.append(_staged(row))
     await prepare(connection, TABLE, TABLE_SQL)
     await connection.copy_records_to_table(
         TABLE, schema_name="pg_temp", records=staged, columns=("line", *STAGED_COLUMNS)

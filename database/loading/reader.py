@@ -1,5 +1,6 @@
 """The program of one reading process (readers.py): pieces come in, lines for COPY go out."""
 
+import os
 import pickle
 import sys
 import traceback
@@ -47,4 +48,8 @@ def _receive(source: BinaryIO) -> Any:
 
 
 if __name__ == "__main__":
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    except BrokenPipeError:
+        # The load has ended. At once, for the interpreter would try to write the rest, and complain.
+        os._exit(1)
