@@ -153,7 +153,7 @@ _JUDGE_ARREARS: Final = """
         AND s.insurance = r.insurance AND s.months = r.months
 """
 
-# In the order of the payers, whose rows the foreign key looks up and locks; a payer's own in the file's order.
+# A batch in its own order, a file in that of the payers, whose rows the foreign key looks up and locks; then in its own.
 _ADD: Final = """
     INSERT INTO bills (
         bill_number, origin, payer_id, insurance, pooling_area, months, amount, pay_by, batch_id, batch_index
@@ -164,7 +164,7 @@ _ADD: Final = """
     FROM staged_bills AS s
     INNER JOIN payers AS p ON s.resident_id_index = p.resident_id_index
     WHERE s.verdict IS NULL
-    ORDER BY p.id, s.line
+    ORDER BY CASE WHEN $1::bigint IS NULL THEN p.id END, s.line
 """
 
 
