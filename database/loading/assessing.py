@@ -153,7 +153,7 @@ _JUDGE_ARREARS: Final = """
         AND s.insurance = r.insurance AND s.months = r.months
 """
 
-# A batch in its own order, a file in that of the payers, whose rows the foreign key looks up and locks; then in its own.
+# A batch in its own order; a file in that of the payers, whose rows the foreign key looks up and locks, then its own.
 _ADD: Final = """
     INSERT INTO bills (
         bill_number, origin, payer_id, insurance, pooling_area, months, amount, pay_by, batch_id, batch_index
