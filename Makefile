@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz differential screenshots bench bench-lookups bench-settlement bench-execution bench-growth bench-memory serve lint format schema pages lock clean
+.PHONY: help demo test chaos fuzz differential screenshots bench bench-load bench-lookups bench-settlement bench-execution bench-growth bench-memory serve lint format schema pages lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ bench: .venv/dev.stamp ## Requests/s beside peers, and what each part costs: rat
 
 bench-settlement: .venv/dev.stamp ## Reconcile a day of a million rows over HTTP: every planted difference, seconds, memory
 	$(BIN)/python -m benchmarks.settlement
+
+bench-load: .venv/dev.stamp ## Load files of a million rows (ROWS=100000) beside plain COPY, into docs/performance.md
+	$(BIN)/python -m benchmarks.load_files --rows $(or $(ROWS),1000000) --write docs/performance.md
 
 bench-lookups: .venv/dev.stamp ## Look-ups in vain: the medians of unknown, misnamed and locked out
 	$(BIN)/python -m benchmarks.lookups

@@ -80,10 +80,10 @@ def _more(pairs: Iterable[tuple[float | None, float | None]], written: str = "+.
     return format(median(differences), written) if differences else ""
 
 
-def write(page: Path, tables: str, mark: str = "make bench") -> None:
+def write(page: Path, tables: str, command: str = "make bench") -> None:
     """Put the tables into the page between the command's marks, with the day. Raises ValueError without the marks."""
+    begin, end = f"<!-- {command} -->", f"<!-- /{command} -->"
     text = page.read_text(encoding="utf-8")
-    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
     body = f"{begin}\n\nMeasured on {datetime.datetime.now(datetime.UTC).date()}.\n\n{tables}\n{end}"
     written, count = re.subn(f"{begin}.*{end}", lambda _: body, text, flags=re.DOTALL)
     if count != 1:

@@ -57,7 +57,7 @@ async def test_the_bills_of_the_contract_are_there(sandbox):
     rows = await sandbox.fetch(
         """
         SELECT p.masked_name, b.origin, b.insurance, lower(b.months), upper(b.months) - 1
-        FROM bills AS b INNER JOIN payers AS p ON b.payer_id = p.id ORDER BY b.id
+        FROM bills AS b INNER JOIN payers AS p ON b.payer_id = p.id ORDER BY b.insurance DESC, b.bill_number
         """
     )
     assert [(*row[:3], months.text(row[3]), months.text(row[4])) for row in rows] == [
