@@ -12,10 +12,11 @@ from pydantic_core import PydanticUndefined
 from auth import assertions, documents, scopes, signature_keys, signatures, tokens
 from contributions import addresses, names, problems
 from database.loading import assessing, reasons, records, report
-from gateway.endpoints import graphql, oauth, signing
+from gateway.endpoints import graphql, oauth, signing, verify
 from gateway.execution import cost, limits, trusted
 from gateway.outbox import notifying
 from gateway.settings import Settings
+from gateway.vouchers import checking, desk
 from resolvers import arrears, settlement
 from resolvers import pages as connection_pages
 from schema import inputs
@@ -158,6 +159,13 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
         ("seconds until a revoked client or token is refused everywhere, behind PgBouncer", tokens.UNHEARD_SECONDS),
         ("seconds of a client's assertion", assertions.LIFETIME_SECONDS_MAX),
         ("bytes of a form to `/oauth/token`", oauth._BODY_BYTES_MAX),
+        ("vouchers waiting or being drawn in a process", desk.MAX_DRAWINGS),
+        ("bytes of a voucher's file that is checked", checking.MAX_FILE_BYTES),
+        ("checks at `/verify` from one address in a minute", verify.CHECKS_PER_MINUTE),
+        ("wrong codes for one number at `/verify` in a minute", verify.WRONG_CODES_PER_MINUTE),
+        ("bytes of a form to `/verify`", verify.MAX_FORM_BYTES),
+        ("fields of a form to `/verify`", verify.MAX_FIELDS),
+        ("seconds for a form to `/verify` to arrive", verify.FORM_TIMEOUT_SECONDS),
     ],
 )
 def test_a_limit_is_the_codes_own(what: str, limit: float) -> None:
