@@ -15,10 +15,11 @@ from database.loading import assessing, reasons, records, report
 from gateway import redis_budgets
 from gateway.developer import reference, routes
 from gateway.developer import tokens as developer_tokens
-from gateway.endpoints import graphql, oauth, signing
+from gateway.endpoints import graphql, oauth, signing, verify
 from gateway.execution import cost, limits, trusted
 from gateway.outbox import notifying
 from gateway.settings import Settings
+from gateway.vouchers import checking, desk
 from resolvers import arrears, settlement
 from resolvers import pages as connection_pages
 from schema import inputs
@@ -166,6 +167,13 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
         ("characters of a search that are looked at", reference.MAX_QUERY_LENGTH),
         ("tokens for `/graphiql` in a minute, for one address and worker", developer_tokens.TOKENS_PER_MINUTE),
         ("bytes of a request for such a token", developer_tokens.MAX_BODY_BYTES),
+        ("vouchers waiting or being drawn in a process", desk.MAX_DRAWINGS),
+        ("bytes of a voucher's file that is checked", checking.MAX_FILE_BYTES),
+        ("checks at `/verify` from one address in a minute", verify.CHECKS_PER_MINUTE),
+        ("wrong codes for one number at `/verify` in a minute", verify.WRONG_CODES_PER_MINUTE),
+        ("bytes of a form to `/verify`", verify.MAX_FORM_BYTES),
+        ("fields of a form to `/verify`", verify.MAX_FIELDS),
+        ("seconds for a form to `/verify` to arrive", verify.FORM_TIMEOUT_SECONDS),
     ],
 )
 def test_a_limit_is_the_codes_own(what: str, limit: float) -> None:
