@@ -33,7 +33,7 @@ TIMES_EACH = 10
 STAGE_REQUESTS = 5000
 #: No stage takes so long.
 STAGE_SECONDS = 300.0
-TOLD_AT = (0, 10_000, 50_000, 100_000)
+TOLD_EACH_REQUESTS = 10_000
 #: Memory at the end to memory at half the requests: what the allocator leaves in pieces, and no more.
 ALLOWED = 1.05
 
@@ -61,8 +61,11 @@ def document(number: int) -> str:
 def main() -> int:
     """Measure, print, and write the page if asked to; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument("--requests", type=int, default=100_000, help=f"a multiple of {2 * TOLD_EACH_REQUESTS:,}")
     parser.add_argument("--write", type=Path, help="the page to put the table into")
     options = parser.parse_args()
+    if options.requests < 1 or options.requests % (2 * TOLD_EACH_REQUESTS):
+        parser.error(f"--requests: a multiple of {2 * TOLD_EACH_REQUESTS:,}")
     with tempfile.TemporaryDirectory(prefix="gateway-memory-") as name:
         directory = Path(name)
         if os.geteuid() == 0:
@@ -72,23 +75,23 @@ def main() -> int:
             population = asyncio.run(populate(url, PAYERS))
             gateway = servers.gateway("gateway", url)
             with running(gateway, population.ledger, directory / "servers.log", None) as server:
-                told = dict(_watched(server, population))
+                told = dict(_watched(server, population, options.requests))
     rows = [[f"{requests:,}", f"{requests // TIMES_EACH:,}", f"{mib:.0f}"] for requests, mib in told.items()]
     page = table(["requests", "documents", "MiB"], rows)
     if options.write is not None:
         write(options.write, page, MARK)
-    return 0 if told[TOLD_AT[-1]] <= ALLOWED * told[TOLD_AT[-2]] else 1
+    return 0 if told[options.requests] <= ALLOWED * told[options.requests // 2] else 1
 
 
-def _watched(server: Running, population: Population) -> Iterator[tuple[int, float]]:
+def _watched(server: Running, population: Population, number: int) -> Iterator[tuple[int, float]]:
     """Send everything, and yield how many requests there have been with the worker's memory, in MiB."""
     draw = random.Random(SEED)  # noqa: S311 -- an order, and no secret
-    for sent in range(0, TOLD_AT[-1] + 1, STAGE_REQUESTS):
-        if sent in TOLD_AT:
+    for sent in range(0, number + 1, STAGE_REQUESTS):
+        if sent % TOLD_EACH_REQUESTS == 0:
             mib = resident_mib(server.pid)
             print(f"{sent:7,} requests, {sent // TIMES_EACH:6,} documents: {mib:6.1f} MiB", flush=True)
             yield sent, mib
-        if sent < TOLD_AT[-1]:
+        if sent < number:
             requests = _requests(server.dialect(), population, draw, sent)
             # It ends when there are no more requests, with those that are on their way then.
             with contextlib.suppress(UsedUp):
