@@ -12,7 +12,7 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _URL = re.compile(r"https?://[^\s\"'`<>)\]},\\]+")
 
 #: Hosts outside that are named on purpose: what a format or a convention is called by.
-PUBLIC = frozenset({"keepachangelog.com", "semver.org", "www.w3.org"})
+PUBLIC = frozenset({"keepachangelog.com", "semver.org", "www.w3.org", "ns.adobe.com", "purl.org", "www.aiim.org"})
 #: Licences of what is vendored, word for word, and GraphiQL as it was bundled: what its code calls things by. That the
 #: page loads nothing of another host is tested in a browser.
 LICENCES = frozenset(
