@@ -2,17 +2,21 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
+    InlineFragmentNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
+    SelectionSetNode,
     ValuesOfCorrectTypeRule,
     parse,
     specified_rules,
@@ -57,6 +61,8 @@ class Operation:
     document: DocumentNode
     name: str | None
     kind: OperationType
+    #: The fields at its root, skipped or not.
+    root_fields: frozenset[str]
     needs: Needs
     cost: OperationCost
     plans: Plans = field(default_factory=Plans, compare=False, repr=False)
@@ -141,5 +147,22 @@ class DocumentStore:
                 name = node.name.value if node.name is not None else None
                 needs = needs_of(self._schema, node, fragments, self._needs_of_field)
                 cost = cost_of(self._schema, node, fragments)
-                operations[name] = Operation(parsed, name, node.operation, needs, cost)
+                roots = frozenset(_root_fields(node.selection_set, fragments, set()))
+                operations[name] = Operation(parsed, name, node.operation, roots, needs, cost)
         return Document(operations, len(text))
+
+
+def _root_fields(
+    selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], spread: set[str]
+) -> Iterator[str]:
+    for node in selections.selections:
+        if isinstance(node, FieldNode):
+            yield node.name.value
+        elif isinstance(node, InlineFragmentNode):
+            yield from _root_fields(node.selection_set, fragments, spread)
+        else:
+            assert isinstance(node, FragmentSpreadNode)
+            # Each is needed once: fragments that spread one another twice and twice again are many.
+            if node.name.value not in spread:
+                spread.add(node.name.value)
+                yield from _root_fields(fragments[node.name.value].selection_set, fragments, spread)

@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from auth import assertions, documents, scopes, signature_keys, signatures, tokens
 from contributions import addresses, names, problems
 from database.loading import assessing, reasons, records, report
+from gateway import redis_budgets
 from gateway.endpoints import graphql, oauth, signing
 from gateway.execution import cost, limits, trusted
 from gateway.outbox import notifying
@@ -130,6 +131,7 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
         ("values in variables, members of lists and objects counted", limits.MAX_VALUES),
         ("points of an operation's cost", cost.MAX_OPERATION_COST),
         ("points for a document that can't be run", graphql.INVALID_DOCUMENT_COST),
+        ("seconds until Redis is tried again", redis_budgets.RETRY_SECONDS),
         (
             "seconds until another limit, budget or removed document of a client is seen everywhere",
             trusted.LOOK_UP_AGAIN_SECONDS,
