@@ -38,8 +38,8 @@ def status_of(reading: Reading, at: str) -> str:
 
 
 @shape_of("AssessedBill")
-def bill_shape(reading: Reading, at: str, asked: Asked) -> Shape[AssessedBill]:
-    """Read a bill from the row of `bills` at this alias."""
+def bill_shape(reading: Reading, at: str, asked: Asked, status: str | None = None) -> Shape[AssessedBill]:
+    """Read a bill from the row of `bills` at this alias; `status` where all that are read have the same."""
     columns = (
         f"{at}.id",
         f"{at}.bill_number",
@@ -50,7 +50,7 @@ def bill_shape(reading: Reading, at: str, asked: Asked) -> Shape[AssessedBill]:
         f"{at}.amount",
         f"{at}.assessed_at",
         f"{at}.pay_by",
-        status_of(reading, at),
+        status_of(reading, at) if status is None else reading.fixed(status, "text"),
     )
 
     def make(row: Row, answers: Answers, call: Call) -> AssessedBill:
@@ -110,7 +110,8 @@ def bills_of_payer(reading: Reading, payer_id: str, ask: Ask) -> Column:
     if (status := ask.arguments.get("status")) is not None:
         conditions.append(f"{status_of(reading, at)} = {reading.fixed(status, 'text')}")
     asked = node_asked(ask.asked_of("AssessedBillConnection"), "AssessedBillEdge", "AssessedBill")
-    bill = bill_shape(reading, at, asked)
+    # Whether a bill is paid is looked up once for each, and not for its row again.
+    bill = bill_shape(reading, at, asked, status)
     sql = f"""ARRAY(
         SELECT {bill.row} FROM bills AS {at}
         WHERE {" AND ".join(conditions)}
