@@ -4,8 +4,8 @@
 -- kilobytes large, and costs a payment next to nothing.
 CREATE INDEX payments_business_date ON payments USING brin (business_date) WITH (autosummarize = on);
 
--- The same rows as before are seen and changed, but the cheap question comes first. Of several policies PostgreSQL asked
--- the refund's before the bank's own, for each row: that took most of the time of a day's total.
+-- The same rows as before are seen and changed, but the cheap question comes first. Of several policies PostgreSQL
+-- asked the refund's before the bank's own, for each row, and that took most of the time of a day's total.
 DROP POLICY own ON payments;
 DROP POLICY read_to_refund ON payments;
 DROP POLICY refund ON payments;
