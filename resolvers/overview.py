@@ -90,20 +90,21 @@ async def overview(pool: asyncpg.Pool, business_date: datetime.date) -> Overview
 # The connection may have acted for an institution before: for this transaction it does not.
 _ACT_FOR_NONE: Final = "SELECT set_config('gateway.institution_id', '', TRUE)"
 
-#: $1 business date, $2 limit. By institution, so that the index of a day's payments serves.
+#: $1 business date, $2 limit. One pass over the pages of the day (migrations/0018_operations.sql).
 _PAYMENTS: Final = """
     SELECT i.code, i.name, t.channel, t.accepted_count, t.accepted_amount, t.reversed_count
-    FROM institutions AS i
-    CROSS JOIN LATERAL (
+    FROM (
         SELECT
+            p.institution_id,
             p.channel,
             count(*) AS accepted_count,
             sum(p.amount) AS accepted_amount,
             count(p.reversed_at) AS reversed_count
         FROM payments AS p
-        WHERE p.institution_id = i.id AND p.business_date = $1
-        GROUP BY p.channel
+        WHERE p.business_date = $1
+        GROUP BY p.institution_id, p.channel
     ) AS t
+    INNER JOIN institutions AS i ON t.institution_id = i.id
     ORDER BY i.code, t.channel NULLS LAST
     LIMIT $2
 """
