@@ -22,6 +22,11 @@ _PATHS = frozenset(
         "/readyz",
         "/metrics",
         "/verify",
+        "/",
+        "/graphiql",
+        "/graphiql/token",
+        "/reference",
+        "/reference/problems",
     }
 )
 
