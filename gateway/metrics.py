@@ -25,6 +25,11 @@ _PATHS = frozenset(
         "/operator",
         "/operator/sign-in",
         "/operator/sign-out",
+        "/",
+        "/graphiql",
+        "/graphiql/token",
+        "/reference",
+        "/reference/problems",
     }
 )
 
