@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz differential bench bench-lookups bench-settlement bench-execution serve lint format schema lock clean
+.PHONY: help demo test chaos fuzz differential screenshots bench bench-lookups bench-settlement bench-execution serve lint format schema lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ fuzz: .venv/dev.stamp ## Throw operations made of the schema at the sandbox (FUZ
 
 differential: .venv/dev.stamp ## Compiled plans beside graphql-core: CASES=20000 random operations, byte for byte; SEED= repeats one
 	$(BIN)/python -m tests.gateway.execution.differential $(or $(CASES),20000) $(SEED)
+
+screenshots: .venv/dev.stamp ## Take each page on a phone and on a desk into docs/images/ (PAGES="verify …" for some); needs Chromium
+	$(BIN)/python -m tests.browser.screenshots $(PAGES)
 
 lint: .venv/dev.stamp ## ruff, mypy, import-linter, sqlfluff, hadolint, check-jsonschema
 	$(BIN)/ruff check .

@@ -1,0 +1,119 @@
+"""`make screenshots`: a picture of each page, on a phone and on a desk, into docs/images/.
+
+A page is one entry of PICTURES: a name and what a person does to get there. Names given as arguments are taken alone.
+"""
+
+import io
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from tests.acceptance.gateway import Server, serving
+from tests.acceptance.operations import pay, quote, reverse
+from tests.acceptance.people import CHEN, LIU
+from tests.browser.chromium import DESK, PHONE, browsing, chromium
+
+IMAGES: Final = Path(__file__).parents[2] / "docs" / "images"
+#: A page that is longer is cut: nobody looks at more of it in a document.
+MAX_HEIGHT: Final = 2400
+#: What a page of a document may weigh.
+MAX_BYTES: Final = 300_000
+#: As many colours as a PNG's palette has; a page of text and flat areas has fewer.
+COLOURS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A page to take, at both sizes: `go` leads there, once, from a new page of a browser in that locale."""
+
+    name: str
+    go: Callable[[Page, Server], None]
+    locale: str = "zh-CN"
+
+
+def _verify_form(page: Page, _server: Server) -> None:
+    page.goto("/verify")
+
+
+def _verify_stands(page: Page, server: Server) -> None:
+    abc = server.client("abc-counter")
+    _check(page, pay(abc, quote(abc, CHEN, "2020-04", "2020-06"), "PICTURE")["receipt"])
+
+
+def _verify_void(page: Page, server: Server) -> None:
+    abc = server.client("abc-counter")
+    paid = pay(abc, quote(abc, LIU, "2020-01", "2020-03"), "PICTURE-VOID")
+    reverse(abc, "PICTURE-VOID")
+    _check(page, paid["receipt"])
+
+
+def _check(page: Page, receipt: dict[str, str]) -> None:
+    page.goto("/verify")
+    page.locator("#number").fill(receipt["number"])
+    page.locator("#code").fill(receipt["verificationCode"])
+    page.locator("#code").press("Enter")
+    page.locator("#outcome").wait_for()
+
+
+PICTURES: Final = (
+    Picture("verify", _verify_form),
+    Picture("verify-authentic", _verify_stands),
+    Picture("verify-void", _verify_void, locale="en-US"),
+)
+
+
+def take(browser: Browser, server: Server, picture: Picture) -> None:
+    """Take a page at both sizes."""
+    context = browser.new_context(base_url=server.base_url, locale=picture.locale, timezone_id="Asia/Shanghai")
+    try:
+        page = context.new_page()
+        for width, height in (DESK, PHONE):
+            page.set_viewport_size({"width": width, "height": height})
+            if page.url == "about:blank":
+                picture.go(page, server)
+            _save(page.screenshot(full_page=True, animations="disabled"), f"{picture.name}-{width}.png")
+    finally:
+        context.close()
+
+
+def _save(screenshot: bytes, name: str) -> None:
+    """Write a PNG with a palette, cut at MAX_HEIGHT."""
+    image = Image.open(io.BytesIO(screenshot)).convert("RGB")
+    image = image.crop((0, 0, image.width, min(image.height, MAX_HEIGHT)))
+    written = io.BytesIO()
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(written, "PNG", optimize=True)
+    size = written.tell()
+    assert size <= MAX_BYTES, f"{name} is {size} bytes"
+    IMAGES.mkdir(exist_ok=True)
+    (IMAGES / name).write_bytes(written.getvalue())
+    sys.stdout.write(f"docs/images/{name} {size // 1000} kB\n")
+
+
+def main(names: list[str]) -> int:
+    """Take the pages of these names, or all, of a sandbox of their own."""
+    path = chromium()
+    if path is None:
+        sys.stderr.write("no Chromium here: apt-get install --no-install-recommends chromium fonts-noto-cjk\n")
+        return 1
+    if unknown := set(names) - {picture.name for picture in PICTURES}:
+        sys.stderr.write(f"no such page: {' '.join(sorted(unknown))}\n")
+        return 1
+    with tempfile.TemporaryDirectory(prefix="gateway-pictures-") as directory:
+        # Where root runs this, the embedded server's own user is to reach its cluster.
+        Path(directory).chmod(0o711)
+        data = str(Path(directory, "data"))
+        with serving(Path(directory, "server.log"), GATEWAY_DATA_DIR=data) as server, browsing(path) as browser:
+            for picture in PICTURES:
+                if not names or picture.name in names:
+                    take(browser, server, picture)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
