@@ -30,6 +30,8 @@ from database.pool import DATABASE_AWAY, InstitutionPool, connect, open_pool, pa
 from database.vault import Vault
 from gateway.admission import Admission
 from gateway.budgets import Budgets
+from gateway.channels.calls import own_client
+from gateway.channels.routes import channel_routes
 from gateway.endpoints.bearer import Gate, OfferingNonces
 from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
@@ -214,6 +216,7 @@ async def _routes(
         Route("/settlements/{date}", OfferingNonces(settlements, proofs)),
         Route("/receipts/{number}.pdf", OfferingNonces(receipts, proofs)),
         *voucher_routes(pool, settings.trusted_proxies or ()),
+        *(channel_routes(await running.enter_async_context(own_client())) if settings.sandbox else ()),
     ]
 
 
