@@ -111,7 +111,7 @@ class Session:
         self._accept_language = accept_language
         self.exchanges: list[Exchange] = []
 
-    async def run(self, name: str, **variables: Any) -> dict[str, Any]:
+    async def run(self, name: str, /, **variables: Any) -> dict[str, Any]:
         """Run one of the documents and return its data. Raises Told, Unanswered."""
         content = {"query": document(name), "variables": variables}
         headers = {"accept": "application/graphql-response+json", "accept-language": self._accept_language}

@@ -63,6 +63,8 @@ def _payable(payer: dict[str, Any], way: Way) -> Screen:
         {**period, "months": months_of(period["firstMonth"], period["monthCount"])}
         for period in payer.get("payablePeriods", ())
     ]
+    # The guide's order: this year first.
+    periods.sort(key=lambda period: period["mode"] != "CURRENT_YEAR")
     bills = [edge["node"] for edge in payer.get("assessedBills", {}).get("edges", ())]
     return Screen("payable.html", {"payer": payer, "periods": periods, "bills": bills, "way": way})
 

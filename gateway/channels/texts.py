@@ -10,6 +10,7 @@ from typing import Final
 
 from babel.dates import format_skeleton
 from babel.messages.pofile import read_po
+from markupsafe import Markup, escape
 
 from contributions import months
 
@@ -31,9 +32,9 @@ class Texts:
         self.locale = locale
         self._catalogue = catalogue(locale)
 
-    def __call__(self, key: str, **values: object) -> str:
-        """Return a text with its placeholders filled. Raises KeyError for an unknown key."""
-        return self._catalogue[key].format(**values)
+    def __call__(self, key: str, **values: object) -> Markup:
+        """Return a text with its placeholders filled, as HTML. Raises KeyError for an unknown key."""
+        return escape(self._catalogue[key]).format(**values)
 
     def maybe(self, key: str) -> str:
         """Return a text that not everybody of its kind has; "" for none."""
@@ -44,11 +45,12 @@ class Texts:
         year, month = divmod(months.parse(text), 12)
         return format_skeleton("yMMM", datetime.date(year, month + 1, 1), locale=self.locale)
 
-    def run(self, first: str, last: str) -> str:
-        """Write a run of months."""
+    def run(self, first: str, last: str) -> Markup:
+        """Write a run of months, as HTML that breaks between them and nowhere else."""
+        written = Markup('<span class="nowrap">{}{}</span>')
         if first == last:
-            return self.month(first)
-        return f"{self.month(first)}{self('to')}{self.month(last)}"
+            return written.format(self.month(first), "")
+        return written.format(self.month(first), self("to")) + written.format(self.month(last), "")
 
     def yuan(self, text: str | None) -> str:
         """Write an amount of the API's ("5445.00") with its thousands; a dash for none."""
