@@ -1,7 +1,7 @@
 """The bank's own list of a day as lines of text, and the differences that can be planted into it for trying."""
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 #: More than anybody types or pays in the sandbox's day; for larger days there is PUT /settlements/{date}.
@@ -77,6 +77,6 @@ def planted(entries: Sequence[Entry], difference: str, stranger: str) -> list[En
 def _one_more(amount: str) -> str:
     try:
         return str(Decimal(amount) + 1)
-    except InvalidOperation:
+    except ArithmeticError:
         # Not an amount: it differs already.
         return amount

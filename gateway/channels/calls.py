@@ -132,11 +132,14 @@ class Session:
             raise Unanswered
         return data
 
-    async def voucher(self, number: str) -> bytes | None:
-        """Return a receipt's voucher as a PDF; None when the institution has no such receipt. Raises Unanswered."""
+    async def voucher(self, number: str, method: str = "GET") -> bytes | None:
+        """Return a receipt's voucher as a PDF; None when the institution has no such receipt. Raises Unanswered.
+
+        HEAD draws none, and counts no printing.
+        """
         if not (number.isascii() and number.isdigit()):
             return None
-        status, body = await self._send("GET", f"/receipts/{number}.pdf", {}, None)
+        status, body = await self._send(method, f"/receipts/{number}.pdf", {}, None)
         if status == httpx.codes.NOT_FOUND:
             return None
         if status != httpx.codes.OK:
@@ -165,7 +168,7 @@ class Session:
                         raise Unanswered
                 return response.status_code, bytes(body)
         except httpx.HTTPError as error:
-            log.warning("a channel got no answer", path=path.partition("/receipts/")[0], error=type(error).__name__)
+            log.warning("a channel got no answer", to=path.split("/")[1], error=type(error).__name__)
             raise Unanswered from error
 
 

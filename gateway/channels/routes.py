@@ -74,7 +74,8 @@ class ChannelPages:
         if channel is None:
             return _not_found()
         try:
-            return await vouchers.voucher(self._session(request, channel, "zh_CN"), request.path_params["number"])
+            session = self._session(request, channel, "zh_CN")
+            return await vouchers.voucher(session, request.path_params["number"], request.method)
         except Missing:
             return _not_found()
         except Unanswered:

@@ -19,9 +19,9 @@ async def receipts(visit: Visit) -> Screen:
     return Screen("receipts.html", {"payer": payer, "receipts": [edge["node"] for edge in payer["receipts"]["edges"]]})
 
 
-async def voucher(session: Session, number: str) -> Response:
+async def voucher(session: Session, number: str, method: str) -> Response:
     """Answer a voucher as the gateway gives it to the channel's client. Raises Missing, Unanswered."""
-    page = await session.voucher(number)
+    page = await session.voucher(number, method)
     if page is None:
         raise Missing
     headers = {"content-disposition": f'attachment; filename="receipt-{number}.pdf"'}

@@ -45,6 +45,12 @@ def test_one_mistake_is_planted(difference: str, lines: str) -> None:
     assert written(ENTRIES) == LINES
 
 
+@pytest.mark.parametrize("amount", ["many", "1e9999999", "NaN"])
+def test_what_is_no_amount_is_left_to_the_api(amount: str) -> None:
+    (entry,) = planted([{"bankReference": "A-1", "amount": amount, "reversed": False}], "AMOUNT_DIFFERS", "X-9")
+    assert entry["amount"] == amount
+
+
 def test_an_empty_list_has_nothing_to_get_wrong() -> None:
     for difference in ("MISSING_AT_BANK", "AMOUNT_DIFFERS", "STATUS_DIFFERS"):
         assert planted([], difference, "X-9") == []

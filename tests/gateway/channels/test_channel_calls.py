@@ -122,6 +122,12 @@ async def test_a_voucher_is_fetched_by_a_number_alone() -> None:
     assert await Line(lambda _: httpx.Response(404)).session().voucher("1") is None
 
 
+async def test_a_question_for_a_vouchers_head_is_passed_on_as_one() -> None:
+    line = Line(lambda _: httpx.Response(200))
+    await line.session().voucher("202011160000000001", "HEAD")
+    assert line.requests[-1].method == "HEAD"
+
+
 async def test_no_repr_holds_what_was_sent() -> None:
     session = Line(viewer).session()
     await session.run("find_payer", residentId="369999198503120010", name="陈晓兰")
