@@ -30,6 +30,8 @@ from database.pool import DATABASE_AWAY, InstitutionPool, connect, open_pool, pa
 from database.vault import Vault
 from gateway.admission import Admission
 from gateway.budgets import Budgets
+from gateway.channels.calls import own_client
+from gateway.channels.routes import channel_routes
 from gateway.developer.routes import Developer, developer_routes
 from gateway.endpoints.bearer import Gate, OfferingNonces
 from gateway.endpoints.graphql import GraphQLEndpoint
@@ -248,6 +250,7 @@ async def _endpoints(
             oauth,
             settings.trusted_proxies or (),
         ),
+        *(channel_routes(await running.enter_async_context(own_client())) if settings.sandbox else ()),
     ]
 
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.acceptance.gateway import Client, Server, serving
 from tests.acceptance.operations import PAYER, PAYMENT_OF, Answer, pay, quote, reverse
-from tests.acceptance.people import CHEN, LIU, Person
+from tests.acceptance.people import CHEN, LIU, OUYANG, WANG, ZHAO, Person
 from tests.browser.chromium import DESK, PHONE, browsing, chromium
 
 IMAGES: Final = Path(__file__).parents[2] / "docs" / "images"
@@ -102,6 +102,71 @@ def _graphiql(page: Page, _server: Server) -> None:
     page.locator(".result-window .cm-property").first.wait_for()
 
 
+def _channel_index(page: Page, _server: Server) -> None:
+    page.goto("/sandbox")
+
+
+def _wechat(page: Page, _server: Server) -> None:
+    page.goto("/sandbox/wechat")
+
+
+def _wechat_arrears(page: Page, _server: Server) -> None:
+    page.goto("/sandbox/wechat/arrears")
+    page.get_by_role("button", name=LIU.name).click()
+    page.get_by_role("button", name="核定缴费金额").last.click()
+    page.get_by_role("heading", name="确认缴费信息").wait_for()
+    page.locator("main summary").click()
+
+
+def _ganfutong(page: Page, _server: Server) -> None:
+    page.goto("/sandbox/ganfutong/choose")
+    page.get_by_role("button", name=WANG.name).click()
+    page.get_by_role("heading", name="选择险种").wait_for()
+
+
+def _mobile(page: Page, _server: Server) -> None:
+    page.goto("/sandbox/mobile/pay")
+    page.get_by_role("button", name=ZHAO.name).click()
+    page.get_by_role("heading", name="选择缴费内容").wait_for()
+
+
+def _mobile_receipt(page: Page, _server: Server) -> None:
+    page.goto("/sandbox/mobile/pay")
+    page.get_by_role("button", name=OUYANG.name).click()
+    page.get_by_role("button", name="Check and pay").click()
+    page.get_by_role("button", name="Pay ¥").click()
+    page.get_by_role("heading", name="Paid").wait_for()
+    page.get_by_role("group").first.locator("summary").click()
+
+
+def _counter_day(page: Page, server: Server) -> None:
+    abc = server.client("abc-counter")
+    pay(abc, quote(abc, CHEN, "2020-07", "2020-09"), "ABC-20201116-DAY")
+    page.goto("/sandbox/counter/day")
+
+
+def _counter_settlement(page: Page, server: Server) -> None:
+    abc = server.client("abc-counter")
+    pay(abc, quote(abc, ZHAO, "2020-06", "2020-08"), "ABC-20201116-PICTURE")
+    page.goto("/sandbox/counter/settlement")
+    page.get_by_role("button", name="漏记一笔").click()
+    page.get_by_role("button", name="多记一笔").click()
+    page.get_by_role("button", name="提交对账").click()
+    page.get_by_role("heading", name="差异", exact=True).wait_for()
+
+
+def _window(page: Page, _server: Server) -> None:
+    page.goto("/sandbox/window/bills")
+
+
+def _window_receipts(page: Page, server: Server) -> None:
+    wechat = server.client("tax-wechat")
+    pay(wechat, quote(wechat, LIU, "2020-04", "2020-06"), "WX-20201116-PICTURE")
+    page.goto("/sandbox/window/receipts")
+    page.get_by_role("button", name=LIU.name).click()
+    page.get_by_role("link", name="打印缴费凭证").wait_for()
+
+
 PICTURES: Final = (
     Picture("developer", _page("/")),
     Picture("graphiql", _graphiql, locale="en-GB"),
@@ -114,6 +179,16 @@ PICTURES: Final = (
     Picture("operator-sign-in", _operator_form),
     Picture("operator", _operator),
     Picture("operator-english", _operator, locale="en-US"),
+    Picture("channels", _channel_index),
+    Picture("channels-wechat", _wechat),
+    Picture("channels-wechat-confirm", _wechat_arrears),
+    Picture("channels-ganfutong", _ganfutong),
+    Picture("channels-mobile", _mobile),
+    Picture("channels-mobile-receipt", _mobile_receipt, locale="en-US"),
+    Picture("channels-counter-settlement", _counter_settlement),
+    Picture("channels-counter-day", _counter_day),
+    Picture("channels-window", _window),
+    Picture("channels-window-receipts", _window_receipts),
 )
 
 
