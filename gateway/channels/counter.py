@@ -5,8 +5,8 @@ from typing import Any
 
 from gateway.channels import bank_list
 from gateway.channels.bank_list import BadLine, Entry
-from gateway.channels.forms import BadForm
 from gateway.channels.screens import Screen, Visit, refused
+from gateway.pages.forms import BadForm
 
 
 async def day(visit: Visit) -> Screen:

@@ -2,30 +2,20 @@
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qsl
 
-import anyio
 from starlette.requests import Request
+
+from gateway.pages.forms import BadForm, read_form
 
 #: A bank's list of a day, percent-encoded, is the largest: bank_list.MAX_LINES of some hundred bytes.
 MAX_FORM_BYTES: Final = 131_072
 MAX_FIELDS: Final = 24
-#: A form is a few packets.
-FORM_TIMEOUT_SECONDS: Final = 10.0
 #: What browsers say of a form that another site sent (Fetch Metadata). None: a browser or a program that says nothing.
 _OURS: Final = (None, "same-origin", "none")
 
 
-class BadForm(Exception):
-    """No form of ours; the HTTP status says why."""
-
-    def __init__(self, status: int = 400) -> None:
-        super().__init__()
-        self.status = status
-
-
 class Fields(dict[str, str]):
-    """The fields of a form, stripped; of a repeated one the last."""
+    """The fields of a form, stripped."""
 
     def need(self, name: str) -> str:
         """Return a field that our forms always have. Raises BadForm without it."""
@@ -46,23 +36,7 @@ async def read(request: Request) -> Fields:
         return Fields(_stripped(request.query_params))
     if request.headers.get("sec-fetch-site") not in _OURS:
         raise BadForm(403)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
-        raise BadForm(415)
-    body = bytearray()
-    try:
-        with anyio.fail_after(FORM_TIMEOUT_SECONDS):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > MAX_FORM_BYTES:
-                    raise BadForm(413)
-    except TimeoutError:
-        raise BadForm(408) from None
-    try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
-    except ValueError:
-        raise BadForm from None
-    return Fields(_stripped(dict(pairs)))
+    return Fields(_stripped(await read_form(request, max_bytes=MAX_FORM_BYTES, max_fields=MAX_FIELDS)))
 
 
 def _stripped(pairs: Mapping[str, str]) -> dict[str, str]:

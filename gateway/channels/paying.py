@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from gateway.channels.forms import BadForm
 from gateway.channels.people import people
 from gateway.channels.screens import Missing, Screen, Visit, refused
 from gateway.channels.texts import months_of
 from gateway.channels.ways import WAYS, Way
+from gateway.pages.forms import BadForm
 
 _SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 #: Of a reference: what keeps two payments of a second apart, in 40 bits.

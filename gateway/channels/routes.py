@@ -11,12 +11,13 @@ from starlette.routing import Route
 
 from gateway.channels import counter, paying, rendering, vouchers
 from gateway.channels.calls import Session, Tokens, Told, Unanswered
-from gateway.channels.forms import BadForm, Fields, read
+from gateway.channels.forms import Fields, read
 from gateway.channels.people import people
 from gateway.channels.screens import Missing, Screen, Visit
 from gateway.channels.texts import ACCEPT_LANGUAGE
 from gateway.channels.ways import CHANNELS, WAYS, Channel
 from gateway.pages import locale_of
+from gateway.pages.forms import BadForm
 
 ROOT: Final = "/sandbox"
 

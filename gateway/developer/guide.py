@@ -29,6 +29,7 @@ PAGES: Final = (
     "notifications",
     "signatures",
     "vouchers",
+    "channels",
     "agencies",
     "reliability",
 )

@@ -14,7 +14,7 @@ TIMEOUT_SECONDS: Final = 10.0
 class BadForm(Exception):
     """The body is no form of this page's; the HTTP status says why."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int = 400) -> None:
         super().__init__()
         self.status = status
 
@@ -36,9 +36,9 @@ async def read_form(request: Request, *, max_bytes: int, max_fields: int) -> Map
     try:
         fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=max_fields, errors="strict")
     except ValueError:
-        raise BadForm(400) from None
+        raise BadForm from None
     if len(dict(fields)) < len(fields):
-        raise BadForm(400)
+        raise BadForm
     return dict(fields)
 
 
