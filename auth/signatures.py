@@ -1,6 +1,7 @@
 """HTTP message signatures (RFC 9421) over Content-Digest (RFC 9530): verified, verified again later, and made."""
 
 import base64
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,6 @@ from cryptography.exceptions import InvalidSignature as NotSigned
 from http_message_signatures import (
     ContentDigest,
     HTTPMessageSignaturesException,
-    HTTPMessageSigner,
     HTTPMessageVerifier,
     HTTPSignatureAlgorithm,
     MappingKeyResolver,
@@ -32,9 +32,7 @@ ALGORITHMS: Final[Mapping[str, type[HTTPSignatureAlgorithm]]] = MappingProxyType
 
 #: What a request's signature must cover, and may cover more: who, what, where to, and the body by its digest.
 REQUEST_COMPONENTS: Final = ("@method", "@target-uri", "content-digest", "content-type", "authorization")
-#: What an answer's signature covers of the answer; and of the request where the request has it.
-_ANSWER_COMPONENTS: Final = ("@status", "content-digest", "content-type")
-_ANSWERED_COMPONENTS: Final = ("@method", "@target-uri")
+#: What an answer's signature covers of the request where the request has it, beside its method and URL.
 _ANSWERED_HEADERS: Final = ("content-digest", "signature")
 
 #: How old a signature may be: long enough for a request to be tried again, short enough to be of now.
@@ -74,13 +72,6 @@ class RequestSignature:
     value: bytes = field(repr=False)
     base: bytes = field(repr=False)
     body: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status_code: int
-    headers: dict[str, str]
-    request: SignedRequest
 
 
 class _Verifier(HTTPMessageVerifier):
@@ -167,23 +158,37 @@ def answer_headers(
 
     The signature is ecdsa-p256-sha256. It is bound to the request's method and URL, and to the digest and the
     signature that the request had.
+
+    Written out here, and not by the library that verifies: what is covered never changes, and the library takes ten
+    times as long, which is a third of a payment. A test compares the two, byte for byte.
     """
-    present = {name.lower() for name, _ in request.headers.items()}
-    answered = (*_ANSWERED_COMPONENTS, *(name for name in _ANSWERED_HEADERS if name in present))
-    headers = {"content-type": content_type, "content-digest": ContentDigest.create(body)}
-    signer = HTTPMessageSigner(signature_algorithm=algorithms.ECDSA_P256_SHA256)
-    prepared = signer.prepare(
-        _Answer(status, headers, request),
-        key_id=key_id,
-        covered_component_ids=(*_ANSWER_COMPONENTS, *(f'"{name}";req' for name in answered)),
-        use_existing_digest=True,
-    )
-    value = algorithms.ECDSA_P256_SHA256(private_key=private_key).sign(prepared.signature_base)
+    digest = f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+    covered = {
+        '"@status"': str(status),
+        '"content-digest"': digest,
+        '"content-type"': content_type,
+        '"@method";req': request.method,
+        '"@target-uri";req': request.url,
+    }
+    for name in _ANSWERED_HEADERS:
+        lines = [value.strip() for given, value in request.headers.items() if given.lower() == name]
+        if lines:
+            covered[f'"{name}";req'] = ", ".join(lines)
+    created = int(datetime.now(UTC).timestamp())
+    parameters = f'({" ".join(covered)});created={created};keyid={_quoted(key_id)};alg="ecdsa-p256-sha256"'
+    base = "".join(f"{name}: {value}\n" for name, value in covered.items()) + f'"@signature-params": {parameters}'
+    value = algorithms.ECDSA_P256_SHA256(private_key=private_key).sign(base.encode())
     return {
-        "content-digest": headers["content-digest"],
-        "signature-input": f"{_LABEL}={prepared.signature_params}",
+        "content-digest": digest,
+        "signature-input": f"{_LABEL}={parameters}",
         "signature": f"{_LABEL}=:{base64.b64encode(value).decode()}:",
     }
+
+
+def _quoted(text: str) -> str:
+    """Return a string of structured fields (RFC 9651, 3.3.3)."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _signature_input(headers: Fields) -> tuple[dict[str, Any], set[str]]:

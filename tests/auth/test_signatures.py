@@ -1,10 +1,14 @@
 """RFC 9421 by its own examples (appendix B), so that the implementation is right and not only one with itself."""
 
 import base64
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
+from http_message_signatures import ContentDigest, HTTPMessageSigner, algorithms
 from joserfc.jwk import ECKey
 from starlette.datastructures import Headers
 
@@ -115,6 +119,54 @@ def test_an_answer_is_bound_to_what_the_request_had() -> None:
     bare = SignedRequest("POST", "https://gateway.example/graphql", Headers({}))
     headers = answer_headers(bare, 200, "application/json", b"{}", "k", key.private_key)
     assert '"@method";req "@target-uri";req)' in headers["signature-input"]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer as the library sees it."""
+
+    status_code: int
+    headers: dict[str, str]
+    request: SignedRequest
+
+
+@pytest.mark.parametrize(
+    ("headers", "covered"),
+    [
+        ({}, ()),
+        ({"content-digest": "sha-256=:AA==:"}, ("content-digest",)),
+        ({"content-digest": "sha-256=:AA==: ", "signature": "a=:AA==:"}, ("content-digest", "signature")),
+    ],
+)
+def test_an_answer_is_signed_as_the_library_would(headers: dict[str, str], covered: tuple[str, ...]) -> None:
+    key = ECKey.generate_key("P-256")
+    assert key.private_key is not None
+    request = SignedRequest("POST", "https://gateway.example/graphql?a=1", Headers(headers))
+    body, key_id = '{"data":"陈"}'.encode(), 'a "k\\'
+    ours = answer_headers(request, 200, "application/json; charset=utf-8", body, key_id, key.private_key)
+    signature_input, signature = ours["signature-input"], ours["signature"]
+    created = re.search(r";created=([0-9]+);", signature_input)
+    assert created is not None
+    signer = HTTPMessageSigner(signature_algorithm=algorithms.ECDSA_P256_SHA256)
+    answer = Answered(
+        200, {"content-type": "application/json; charset=utf-8", "content-digest": ContentDigest.create(body)}, request
+    )
+    prepared = signer.prepare(
+        answer,
+        key_id=key_id,
+        created=datetime.fromtimestamp(int(created[1]), UTC),
+        covered_component_ids=(
+            "@status",
+            "content-digest",
+            "content-type",
+            *(f'"{name}";req' for name in ("@method", "@target-uri", *covered)),
+        ),
+        use_existing_digest=True,
+    )
+    assert ours["content-digest"] == answer.headers["content-digest"]
+    assert signature_input == f"gateway={prepared.signature_params}"
+    value = base64.b64decode(signature.removeprefix("gateway=:").removesuffix(":"))
+    algorithms.ECDSA_P256_SHA256(public_key=key.public_key).verify(value, prepared.signature_base)
 
 
 @pytest.mark.parametrize(
