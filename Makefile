@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz differential bench bench-lookups bench-settlement bench-execution serve lint format schema lock clean
+.PHONY: help demo test chaos fuzz differential bench bench-lookups bench-settlement bench-execution bench-voucher pictures-voucher serve lint format schema lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -74,3 +74,9 @@ bench-lookups: .venv/dev.stamp ## Look-ups in vain: the medians of unknown, misn
 
 bench-execution: .venv/dev.stamp ## The payer read by graphql-core's executor and by its compiled plan, one core, in process
 	$(BIN)/python -m benchmarks.execution
+
+bench-voucher: .venv/dev.stamp ## A voucher's CPU: drawing, signing, checking; and whether the event loop is held meanwhile
+	$(BIN)/python -m benchmarks.voucher
+
+pictures-voucher: .venv/dev.stamp ## Draw the vouchers' pictures in docs/images anew (needs Debian's poppler-utils)
+	$(BIN)/python -m benchmarks.voucher_pictures
