@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz differential bench bench-lookups bench-settlement bench-execution bench-voucher pictures-voucher serve lint format schema lock clean
+.PHONY: help demo test chaos fuzz differential screenshots bench bench-load bench-lookups bench-settlement bench-execution bench-growth bench-memory bench-voucher pictures-voucher serve lint format schema pages lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ fuzz: .venv/dev.stamp ## Throw operations made of the schema at the sandbox (FUZ
 differential: .venv/dev.stamp ## Compiled plans beside graphql-core: CASES=20000 random operations, byte for byte; SEED= repeats one
 	$(BIN)/python -m tests.gateway.execution.differential $(or $(CASES),20000) $(SEED)
 
+screenshots: .venv/dev.stamp ## Take each page on a phone and on a desk into docs/images/ (PAGES="verify …" for some); needs Chromium
+	$(BIN)/python -m tests.browser.screenshots $(PAGES)
+
 lint: .venv/dev.stamp ## ruff, mypy, import-linter, sqlfluff, hadolint, check-jsonschema
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,6 +57,9 @@ format: .venv/dev.stamp ## Format Python and SQL in place
 schema: .venv/runtime.stamp ## Print schema/schema.graphql anew from the code
 	$(BIN)/python -c "from schema.contract import printed; print(printed(), end='')" > schema/schema.graphql
 
+pages: .venv/dev.stamp ## Bundle GraphiQL anew (graphiql/) for the page /graphiql, of the locked npm packages
+	cd graphiql && export PATH="$(CURDIR)/$(BIN):$$PATH" && npm ci --ignore-scripts --no-audit --no-fund && npm run build
+
 lock: .venv/dev.stamp ## Write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--group runtime-build -o requirements/runtime.txt pyproject.toml
@@ -69,11 +75,20 @@ bench: .venv/dev.stamp ## Requests/s beside peers, and what each part costs: rat
 bench-settlement: .venv/dev.stamp ## Reconcile a day of a million rows over HTTP: every planted difference, seconds, memory
 	$(BIN)/python -m benchmarks.settlement
 
+bench-load: .venv/dev.stamp ## Load files of a million rows (ROWS=100000) beside plain COPY, into docs/performance.md
+	$(BIN)/python -m benchmarks.load_files --rows $(or $(ROWS),1000000) --write docs/performance.md
+
 bench-lookups: .venv/dev.stamp ## Look-ups in vain: the medians of unknown, misnamed and locked out
 	$(BIN)/python -m benchmarks.lookups
 
 bench-execution: .venv/dev.stamp ## The payer read by graphql-core's executor and by its compiled plan, one core, in process
 	$(BIN)/python -m benchmarks.execution
+
+bench-growth: .venv/dev.stamp ## The same requests at 10,000 payers and at a million (PAYERS=10000000), into docs/performance.md
+	$(BIN)/python -m benchmarks.growth --payers 10000 $(or $(PAYERS),1000000) --write docs/performance.md
+
+bench-memory: .venv/dev.stamp ## A worker's memory over 100,000 requests of 10,000 different documents, into docs/performance.md
+	$(BIN)/python -m benchmarks.memory --write docs/performance.md
 
 bench-voucher: .venv/dev.stamp ## A voucher's CPU: drawing, signing, checking; and whether the event loop is held meanwhile
 	$(BIN)/python -m benchmarks.voucher

@@ -1,7 +1,7 @@
-"""Hears what other processes change: a token or a client that is taken back is refused everywhere at once.
+"""Hears what other processes change: a token, client or signature key taken back is refused everywhere at once.
 
-The triggers of 0008_client_authentication.sql notify at commit. Each process listens on a connection of its own, and
-remembers nothing while it has none.
+The triggers of 0008_client_authentication.sql and 0015_signature_changes.sql notify at commit. Each process listens on
+a connection of its own, and remembers nothing while it has none.
 """
 
 import asyncio
@@ -13,12 +13,16 @@ from typing import Final
 import asyncpg
 import structlog
 
+from auth.signature_keys import SignatureKeys
 from auth.tokens import LOOK_UP_AGAIN_SECONDS, TokenVerifier
 from database.pool import DATABASE_AWAY
 
 log = structlog.get_logger()
 
 CHANNEL: Final = "authorization_changed"
+
+# What the triggers of 0015_signature_changes.sql call their changes: no token is doubtful for them.
+_OF_SIGNATURES: Final = ("client_signing_key:", "signature_requirement:")
 
 # A connection whose other end went silent looks like one on which nothing happens: it is asked, and has to answer.
 _CHECKED_EVERY_SECONDS: Final = 5
@@ -34,11 +38,12 @@ _Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
 class Changes:
-    """The changes that this process hears, and passes on to the memory of its verifier."""
+    """The changes that this process hears, and passes on to what remembers."""
 
-    def __init__(self, connect: _Connect, verifier: TokenVerifier) -> None:
+    def __init__(self, connect: _Connect, verifier: TokenVerifier, signature_keys: SignatureKeys) -> None:
         self._connect = connect
         self._verifier = verifier
+        self._signature_keys = signature_keys
         self._listening = asyncio.Event()
         self._awaited: defaultdict[str, list[asyncio.Event]] = defaultdict(list)
 
@@ -94,6 +99,7 @@ class Changes:
             async with asyncio.timeout(_ANSWERED_WITHIN_SECONDS):
                 await connection.add_listener(CHANNEL, self._hear)
             self._verifier.remember_for(LOOK_UP_AGAIN_SECONDS)
+            self._signature_keys.remember_for(LOOK_UP_AGAIN_SECONDS)
             self._listening.set()
             while not lost.is_set():
                 with contextlib.suppress(TimeoutError):
@@ -110,8 +116,12 @@ class Changes:
         lost.set()
         self._listening.clear()
         self._verifier.remember_for(0)
+        self._signature_keys.remember_for(0)
 
     def _hear(self, _connection: object, _pid: int, _channel: str, change: str) -> None:
-        self._verifier.forget(change)
+        if change.startswith(_OF_SIGNATURES):
+            self._signature_keys.forget()
+        else:
+            self._verifier.forget(change)
         for back in self._awaited.get(change, ()):
             back.set()

@@ -164,6 +164,8 @@ async def _insert(
         raise FieldError("scope", str(error)) from error
     if not granted:
         raise FieldError("scope", "a client needs at least one")
+    if scope_names.OPERATIONS_READ in granted and await _is_bank(connection, institution_code):
+        raise FieldError("scope", f"{scope_names.OPERATIONS_READ} shows every bank's numbers, and is for no bank")
     if client_id is None:
         client_id = f"{institution_code.lower()}-{secrets.token_hex(4)}"
     elif not _CLIENT_ID.fullmatch(client_id):
@@ -201,6 +203,11 @@ async def _insert(
             raise FieldError("auth-method", f"the institution is limited to {' and '.join(methods.STRONG)}")
         raise FieldError("institution", f"no institution has the code {institution_code[:20]!r}")
     return client_id
+
+
+async def _is_bank(connection: asyncpg.Connection, institution_code: str) -> bool:
+    kind = await connection.fetchval("SELECT kind FROM institutions WHERE code = $1", institution_code)
+    return bool(kind == "BANK")
 
 
 async def rotate(connection: asyncpg.Connection, client_id: str, *, overlap: timedelta = timedelta(0)) -> str:

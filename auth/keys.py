@@ -15,6 +15,7 @@ import orjson
 import structlog
 from joserfc.jwk import ECKey, KeySet, KeySetSerialization
 
+from database import sealing
 from database.vault import Vault
 
 ALGORITHM: Final = "ES256"
@@ -118,7 +119,7 @@ async def _add_key(connection: asyncpg.Connection, vault: Vault, *, ahead_second
         key_id,
         ALGORITHM,
         orjson.dumps(key.as_dict(private=False)).decode(),
-        vault.seal(orjson.dumps(key.as_dict(private=True)), key_id.encode()),
+        vault.seal(orjson.dumps(key.as_dict(private=True)), sealing.signing_key(key_id)),
         vault.identity_key_id,
         ahead_seconds,
     )
@@ -164,7 +165,7 @@ async def load_signing_keys(connection: asyncpg.Connection, vault: Vault) -> Sig
     for row in rows:
         if row["is_current"]:
             private_jwk = await vault.unsealed(
-                connection, row["sealed_private_key"], row["data_key_id"], row["id"].encode()
+                connection, row["sealed_private_key"], row["data_key_id"], sealing.signing_key(row["id"])
             )
             return SigningKeys(published, ECKey.import_key(orjson.loads(private_jwk)))
     raise LookupError("no signing key is current; ensure_signing_key makes one")

@@ -21,6 +21,7 @@ RECEIPT_READ: Final = "receipt:read"
 SETTLEMENT_READ: Final = "settlement:read"
 SETTLEMENT_WRITE: Final = "settlement:write"
 REFUND_DECIDE: Final = "refund:decide"
+OPERATIONS_READ: Final = "operations:read"
 
 MEANINGS: Final = MappingProxyType(
     {
@@ -37,6 +38,7 @@ MEANINGS: Final = MappingProxyType(
         SETTLEMENT_READ: "See the institution's settlement days and their differences.",
         SETTLEMENT_WRITE: "Reconcile a settlement day from the institution's own list (日终对账).",
         REFUND_DECIDE: "Grant or reject refunds of the agency's own insurance (退费).",
+        OPERATIONS_READ: "See the operator's page: totals and states over all institutions. For no bank.",
     }
 )
 

@@ -199,6 +199,17 @@ class OAuthServer:
             "tls_client_certificate_bound_access_tokens": self._binds_to_certificates,
         }
 
+    async def end(self, token: str) -> None:
+        """Revoke a token that this server keeps for its holder's browser; one that has ended is let be.
+
+        Every process that hears changes refuses it then.
+        """
+        try:
+            access = await self._verifier.read(token)
+        except InvalidToken:
+            return
+        await self._revoke(access)
+
     async def _revoke(self, access: AccessToken) -> None:
         change = f"token:{access.id}"
         if self._changes is None:

@@ -14,7 +14,6 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 
 from auth.institutions import FieldError
-from auth.tokens import LOOK_UP_AGAIN_SECONDS
 
 #: One in use, the next one, and some more for machines that share no key.
 MAX_KEYS: Final = 8
@@ -58,26 +57,39 @@ class _Memory:
 
 @dataclass(slots=True)
 class SignatureKeys:
-    """The keys as one process knows them. Any change is seen within tokens.LOOK_UP_AGAIN_SECONDS."""
+    """The keys as one process knows them.
+
+    Whoever makes it remember for longer than a moment tells it of every change (auth/changes.py).
+    """
 
     pool: asyncpg.Pool
     clock: Callable[[], float] = time.monotonic
+    remember_seconds: float = 0.0
     _memory: OrderedDict[str, _Memory] = field(default_factory=OrderedDict, init=False, repr=False)
+    _forgotten: int = field(default=0, init=False, repr=False)
 
     async def of_client(self, client_id: str, institution_id: int) -> Signatory:
         """Return what the client signs with. Raises what the database raises."""
         memory = self._memory.get(client_id)
-        if memory is None or memory.until <= self.clock():
-            memory = _Memory(
-                await _signatory(self.pool, client_id, institution_id), self.clock() + LOOK_UP_AGAIN_SECONDS
-            )
-            self._memory[client_id] = memory
+        if memory is not None and memory.until > self.clock():
+            return memory.signatory
+        forgotten = self._forgotten
+        signatory = await _signatory(self.pool, client_id, institution_id)
+        # What was looked up while something changed may be from before the change.
+        if forgotten == self._forgotten and self.remember_seconds > 0:
+            self._memory[client_id] = _Memory(signatory, self.clock() + self.remember_seconds)
             if len(self._memory) > _REMEMBERED_MAX:
                 self._memory.popitem(last=False)
-        return memory.signatory
+        return signatory
+
+    def remember_for(self, seconds: float) -> None:
+        """Remember for so long from now on, and forget what is remembered."""
+        self.remember_seconds = seconds
+        self.forget()
 
     def forget(self) -> None:
-        """Answer nothing more from memory."""
+        """Answer nothing more from memory: changes are rare, and a look-up is one statement."""
+        self._forgotten += 1
         self._memory.clear()
 
 

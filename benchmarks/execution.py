@@ -25,6 +25,7 @@ from gateway.execution.documents import DocumentStore
 from gateway.execution.runner import Runner
 from resolvers import records
 from resolvers.asking import key_of
+from resolvers.pages import id_of
 from schema.contract import schema
 from schema.scopes import needs_of_field
 from schema.selection import asked_of
@@ -38,6 +39,11 @@ TIERS = tuple(
 )
 
 
+def opaque_id(kind: str, row_id: int) -> str:
+    """Return an id without sealing it: what is measured is the execution."""
+    return f"{kind}-{row_id}"
+
+
 def payer() -> records.Payer:
     """Return a person with an enrolment, three periods, of which one has ten tiers, and two bills."""
     year = 2020 * 12
@@ -49,19 +55,19 @@ def payer() -> records.Payer:
     assessed_at = datetime.datetime(2020, 11, 1, 9, 30, tzinfo=datetime.UTC)
     bills = [
         records.AssessedBill(
-            f"bill-{number}", f"SI-{number}", "AGENCY_COUNTER", "PENSION", AREA, year, year + 2, Decimal("1815.00"),
-            assessed_at, datetime.date(2020, 12, 31), "PAYABLE", {"lines": (), "payment": None},
+            opaque_id, number, f"SI-{number}", "AGENCY_COUNTER", "PENSION", year, year + 2, Decimal("1815.00"),
+            assessed_at, datetime.date(2020, 12, 31), "PAYABLE", {"lines": (), "payment": None, "pooling_area": AREA},
         )
         for number in range(2)
     ]  # fmt: skip
-    page = records.Page(tuple(records.Edge(str(place), bill) for place, bill in enumerate(bills)), False, False)
+    page = records.Page(tuple(records.Edge(bill, id_of) for bill in bills), False, False)
     bills_key = key_of("assessed_bills", {"insurance": None, "status": "PAYABLE", "first": None, "after": None})
     answers = {
         "enrolments": (records.Enrolment("PENSION", AREA, year - 30, None),),
         key_of("payable_periods", {"insurance": None, "mode": None}): periods,
         bills_key: page,
     }
-    return records.Payer("payer-1", "**国", "369***********0024", answers)
+    return records.Payer(opaque_id, 1, "**国", "369***********0024", answers)
 
 
 def stub_payer() -> None:

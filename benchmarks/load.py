@@ -11,7 +11,7 @@ from typing import Any
 
 import uvloop
 
-from benchmarks.cores import cpu_seconds
+from benchmarks.cores import cpu_seconds, first_in_line
 
 HOST = "127.0.0.1"
 #: What the connections may still wait for when the time is over.
@@ -173,5 +173,5 @@ def _percentile(taken: list[float], percent: int) -> float:
 
 def drive(port: int, load: Load, pid: int | None = None, postgres_pid: int | None = None) -> Measured:
     """Put the load on a server of this machine. `pid`: whose processor time to count. Raises BadAnswer, UsedUp."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with first_in_line(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_drive(port, load, pid, postgres_pid))

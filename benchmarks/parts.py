@@ -98,6 +98,5 @@ async def open_to_all(url: str) -> None:
     try:
         for (table,) in await connection.fetch("SELECT oid::regclass::text FROM pg_class WHERE relrowsecurity"):
             await connection.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
-        await connection.execute("VACUUM ANALYZE")
     finally:
         await connection.close()

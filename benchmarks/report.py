@@ -9,8 +9,6 @@ from statistics import median
 
 from benchmarks.load import Measured
 
-_BEGIN, _END = "<!-- make bench -->", "<!-- /make bench -->"
-
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
@@ -82,11 +80,12 @@ def _more(pairs: Iterable[tuple[float | None, float | None]], written: str = "+.
     return format(median(differences), written) if differences else ""
 
 
-def write(page: Path, tables: str) -> None:
-    """Put the tables into the page between its marks, with the day. Raises ValueError without the marks."""
+def write(page: Path, tables: str, command: str = "make bench") -> None:
+    """Put the tables into the page between the command's marks, with the day. Raises ValueError without the marks."""
+    begin, end = f"<!-- {command} -->", f"<!-- /{command} -->"
     text = page.read_text(encoding="utf-8")
-    body = f"{_BEGIN}\n\nMeasured on {datetime.datetime.now(datetime.UTC).date()}.\n\n{tables}\n{_END}"
-    written, count = re.subn(f"{_BEGIN}.*{_END}", lambda _: body, text, flags=re.DOTALL)
+    body = f"{begin}\n\nMeasured on {datetime.datetime.now(datetime.UTC).date()}.\n\n{tables}\n{end}"
+    written, count = re.subn(f"{begin}.*{end}", lambda _: body, text, flags=re.DOTALL)
     if count != 1:
         raise ValueError(f"{page} has no place for the tables")
     page.write_text(written, encoding="utf-8")

@@ -94,7 +94,13 @@ def gateway(name: str, url: str, *, without: str | None = None, **settings: str)
     return Contender(
         name,
         (sys.executable, "-m", *module, "serve", "--sandbox", "--host", HOST, "--port", "{port}"),
-        environment(GATEWAY_DATABASE_URL=url, GATEWAY_MASTER_KEY=base64.b64encode(MASTER_KEY).decode(), **settings),
+        environment(
+            GATEWAY_DATABASE_URL=url,
+            GATEWAY_MASTER_KEY=base64.b64encode(MASTER_KEY).decode(),
+            # The worker that posts payments is a process of its own, and no peer has one.
+            GATEWAY_WORK="false",
+            **settings,
+        ),
         "/readyz",
         "/graphql",
         opaque=True,

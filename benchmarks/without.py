@@ -4,8 +4,6 @@ limits: no load shedding, limit of variables, cost and budget. signatures: no an
 """
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -50,10 +48,11 @@ class Boundless(Budgets):
 class Unshed(Admission):
     """Lets everything in at once."""
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
+    async def __aenter__(self) -> None:
         """Nothing."""
-        yield
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing."""
 
 
 class Unsigned(MessageSigning):

@@ -12,6 +12,9 @@ def mask_name(name: str) -> str:
     A name of one character is `*`: its last character would be the whole of it. A mark that belongs to a
     character (an accent, the variation selector of a rare ideograph) is shown or hidden with it.
     """
+    if len(name) > 1 and name.isalpha():
+        # Letters alone, as nearly all names are: a mark is none.
+        return "*" * (len(name) - 1) + name[-1]
     starts = [index for index, character in enumerate(name) if not category(character).startswith("M")]
     if len(starts) < 2:
         return "*"

@@ -26,6 +26,10 @@ def text(amount: Decimal) -> str:
 
     Raises ValueError for an amount that two decimals cannot state: money is never rounded here.
     """
+    plain = str(amount)
+    if plain[-3:-2] == ".":
+        # As numeric(14, 2) gives it: with two decimals, and no exponent behind them.
+        return plain
     rendered = f"{amount:.2f}"
     if not amount.is_finite() or Decimal(rendered) != amount:
         raise ValueError("an amount of yuan has at most two decimals")

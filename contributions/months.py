@@ -6,6 +6,7 @@ PostgreSQL keeps the same numbers (function `month_number`), so that a run of mo
 import re
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 FIRST_YEAR = 1900
 LAST_YEAR = 2999
@@ -27,6 +28,7 @@ def parse(text: str) -> int:
     return int(match[1]) * 12 + int(match[2]) - 1
 
 
+@lru_cache(maxsize=LAST_MONTH - FIRST_MONTH + 1)  # all that there are; answers are full of them
 def text(month: int) -> str:
     """Return the month as `YYYY-MM`. Raises ValueError outside 1900-01 to 2999-12."""
     return f"{year_of(month)}-{month % 12 + 1:02d}"

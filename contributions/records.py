@@ -1,15 +1,16 @@
 """The records that the rules speak of. Months are numbers (months.py), money is yuan (money.py)."""
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Literal
+
+from contributions.plain import record
 
 # 本年自主缴费 / 往年补缴.
 PeriodMode = Literal["CURRENT_YEAR", "ARREARS"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tier:
     """缴费档次: one of the amounts a person may choose to pay each month.
 
@@ -23,7 +24,7 @@ class Tier:
     note: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Schedule:
     """缴费标准: what the authorities publish for one insurance, year and pooling area (统筹地区).
 
@@ -44,7 +45,7 @@ class Schedule:
         return next((tier for tier in self.tiers if tier.code == code), None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """One month of a quote or of an assessed bill."""
 
@@ -68,7 +69,7 @@ class RunOfMonths:
         return self.last_month - self.first_month + 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Period(RunOfMonths):
     """A run of consecutive months, both ends included, that are owed in one pooling area and not yet paid.
 

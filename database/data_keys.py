@@ -15,6 +15,7 @@ import asyncpg
 import orjson
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
+from database import sealing
 from database.vault import DATA_KEY_BYTES, MASTER_KEY_BYTES, Vault, WrongMasterKey
 
 #: How often a running process looks for new data keys.
@@ -45,33 +46,12 @@ class Sealed:
     context: Callable[[Any], bytes]
 
 
-def _text(value: str) -> bytes:
-    return value.encode()
-
-
 #: Every table with a data_key_id: a test holds this list to the schema.
 SEALED: Final = (
-    Sealed("signing_keys", "id", "text", "sealed_private_key", "id", _text),
-    # As whoever registers a callback seals its secret.
-    Sealed("callbacks", "client_id", "text", "sealed_secret", "client_id", lambda value: b"callback\0" + _text(value)),
-    Sealed(
-        "payment_signatures",
-        "id",
-        "bigint",
-        "sealed_message",
-        "signature",
-        # As resolvers/signatures.py seals it.
-        lambda value: b"payment signature\0" + bytes(value),
-    ),
-    # As gateway/vouchers/certificates.py seals it.
-    Sealed(
-        "voucher_certificates",
-        "fingerprint",
-        "text",
-        "sealed_private_key",
-        "fingerprint",
-        lambda value: b"voucher key\0" + _text(value),
-    ),
+    Sealed("signing_keys", "id", "text", "sealed_private_key", "id", sealing.signing_key),
+    Sealed("callbacks", "client_id", "text", "sealed_secret", "client_id", sealing.callback_secret),
+    Sealed("payment_signatures", "id", "bigint", "sealed_message", "signature", sealing.payment_signature),
+    Sealed("voucher_certificates", "fingerprint", "text", "sealed_private_key", "fingerprint", sealing.voucher_key),
     Sealed("payers", "id", "bigint", "sealed_identity", "resident_id_index", bytes),
 )
 

@@ -4,8 +4,9 @@ A URL may name several hosts, `postgresql://user:password@one:5432,two:5432/gate
 is used. Its query may ask for TLS (`?sslmode=verify-full`) and for settings other than those made here.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -57,6 +58,18 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no ty
         """No statement."""
         return ""
 
+    def is_idle(self) -> bool:
+        """Whether nothing is under way on it: no statement, no cancellation of one, no transaction."""
+        protocol = self._protocol
+        return not (
+            self.is_closed()
+            or protocol._is_cancelling()
+            or protocol.is_in_transaction()
+            or self._top_xact is not None
+            or self._listeners
+            or self._log_listeners
+        )
+
     async def act_for(self, institution_id: int) -> None:
         """Let row-level security show this institution's rows alone, until the next one is named."""
         if self._acts_for != institution_id:
@@ -66,13 +79,42 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no ty
 
 
 class _Pool(asyncpg.Pool):  # type: ignore[misc] # asyncpg has no types
-    """A pool whose callers do not wait for ever: TimeoutError after ACQUIRE_TIMEOUT_SECONDS, with nothing done."""
+    """A pool whose callers do not wait for ever: TimeoutError after ACQUIRE_TIMEOUT_SECONDS, with nothing done.
+
+    asyncpg takes and gives back each connection in a task of its own, for the sake of a wait or a reset that may be
+    needed. Here there is a task only where it is: the two were a tenth of a read's time.
+    """
 
     __slots__ = ()
 
     def acquire(self, *, timeout: float | None = ACQUIRE_TIMEOUT_SECONDS) -> asyncpg.pool.PoolAcquireContext:
         """Take a connection, waiting for one at the most so long."""
         return super().acquire(timeout=timeout)
+
+    async def _acquire(
+        self,
+        timeout: float | None,  # noqa: ASYNC109 -- asyncpg's
+    ) -> asyncpg.pool.PoolConnectionProxy:
+        if not self._queue.empty():
+            # Nothing to wait for but a connection being made, which has its own timeout.
+            return await super()._acquire(None)
+        async with asyncio.timeout(timeout):
+            return await super()._acquire(None)
+
+    async def release(
+        self,
+        connection: asyncpg.pool.PoolConnectionProxy,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 -- asyncpg's
+    ) -> None:
+        """Give a connection back: at once, where it was left as it was taken."""
+        own, holder = connection._con, connection._holder
+        if own is None or not own.is_idle() or holder._pool is not self or holder._generation != self._generation:
+            await super().release(connection, timeout=timeout)
+            return
+        own._on_release()
+        holder._release()
+        holder._setup_inactive_callback()
 
 
 # Migration 0013 reads it. The third argument: for the transaction only.
@@ -82,6 +124,29 @@ _ACT_FOR = "SELECT set_config('gateway.institution_id', $1, $2)"
 async def act_for(connection: asyncpg.Connection, institution_id: int) -> None:
     """Let row-level security show this institution's rows alone, until the transaction ends."""
     await connection.fetchval(_ACT_FOR, str(institution_id), True)
+
+
+class _Acting:
+    """A connection of the pool that acts for an institution, while it is held: a generator would cost more."""
+
+    __slots__ = ("_connection", "_institution_id", "_pool")
+
+    def __init__(self, pool: asyncpg.Pool, institution_id: int) -> None:
+        self._pool = pool
+        self._institution_id = institution_id
+
+    async def __aenter__(self) -> asyncpg.Connection:
+        connection = self._connection = await self._pool.acquire()
+        try:
+            await connection.act_for(self._institution_id)
+        except BaseException:
+            # Cancelled, or the connection is lost: it goes back all the same, and the pool sees to it.
+            await self._pool.release(connection)
+            raise
+        return connection
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.release(self._connection)
 
 
 class InstitutionPool:
@@ -98,17 +163,15 @@ class InstitutionPool:
         self._institution_id = institution_id
         self._for_transactions = for_transactions
 
-    @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[asyncpg.Connection]:
+    def acquire(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
         """Take a connection that acts for the institution. Raises TimeoutError when none is to be had in time."""
-        async with self._pool.acquire() as connection:
-            if self._for_transactions:
-                async with connection.transaction():
-                    await act_for(connection, self._institution_id)
-                    yield connection
-            else:
-                await connection.act_for(self._institution_id)
-                yield connection
+        return self._transaction() if self._for_transactions else _Acting(self._pool, self._institution_id)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await act_for(connection, self._institution_id)
+            yield connection
 
     async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         """Return the rows of a statement."""
@@ -173,6 +236,12 @@ async def open_pool(
             "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_TIMEOUT_SECONDS),
             # Our statements take milliseconds; compiling one takes tens of them.
             "jit": "off",
+            # Every statement finds its rows by an index, the same one whatever the parameters are, and
+            # tests/resolvers/test_plans.py holds that. Left to choose, PostgreSQL plans the longer ones anew for each
+            # request, which takes longer than to run them; and what it plans while a table is still empty, and keeps,
+            # reads the table whole when it has grown.
+            "plan_cache_mode": "force_generic_plan",
+            "enable_seqscan": "off",
         }
     return await _Pool(
         url,

@@ -38,10 +38,20 @@ class UnknownDataKey(LookupError):
     """The data key is newer than what this vault has learned of, or there is none of that id."""
 
 
+@dataclass(frozen=True, slots=True)
+class VaultKeys:
+    """What a process beside this one needs to index and seal as it does. For a pipe to that process alone."""
+
+    identity_key_id: int
+    identity: bytes = field(repr=False)
+    lookup: bytes = field(repr=False)
+    opaque_id: bytes = field(repr=False)
+
+
 class Vault:
     """The keys of one database, unwrapped, with their ciphers. Made by `open`, once for a process."""
 
-    __slots__ = ("_identity", "_identity_key_id", "_lookup_key", "_master_key", "_opaque")
+    __slots__ = ("_identity", "_identity_key_id", "_lookup_key", "_lookup_mac", "_master_key", "_opaque", "_raw")
 
     def __init__(
         self,
@@ -55,8 +65,11 @@ class Vault:
         self._identity = {key_id: AESGCM(key) for key_id, key in identity.items()}
         self._identity_key_id = identity_key_id
         self._lookup_key = lookup
+        # Copied for each index: to take the key in costs as much as an index itself.
+        self._lookup_mac = hmac.new(lookup, digestmod="sha256")
         self._opaque = AESSIV(opaque_id)
         self._master_key = master_key
+        self._raw = (dict(identity), opaque_id)
 
     @classmethod
     async def open(cls, connection: asyncpg.Connection, master_key: bytes) -> Self:
@@ -93,6 +106,17 @@ class Vault:
             master_key=master_key,
         )
 
+    @classmethod
+    def of_keys(cls, keys: VaultKeys) -> Self:
+        """Make a vault that indexes and seals as the one whose `keys` these are; it opens nothing older."""
+        return cls({keys.identity_key_id: keys.identity}, keys.identity_key_id, keys.lookup, keys.opaque_id)
+
+    @property
+    def keys(self) -> VaultKeys:
+        """The current keys, in clear: never to be stored or logged."""
+        identity, opaque_id = self._raw
+        return VaultKeys(self._identity_key_id, identity[self._identity_key_id], self._lookup_key, opaque_id)
+
     async def learn(self, connection: asyncpg.Connection | asyncpg.Pool) -> None:
         """Learn of data keys that were made since, and seal with the current one from here on.
 
@@ -113,6 +137,7 @@ class Vault:
         )
         new = _unwrap([row for row in rows if row["wrapped_key"] is not None], self._master_key)
         self._identity |= {row.id: AESGCM(row.key) for row in new}
+        self._raw[0].update((row.id, row.key) for row in new)
         # None is current while somebody replaces it by hand; then the one before it goes on.
         self._identity_key_id = next((row["id"] for row in rows if not row["retired"]), self._identity_key_id)
 
@@ -125,7 +150,9 @@ class Vault:
         return self._index(b"name\0" + resident_id.encode() + b"\0" + name.encode())
 
     def _index(self, message: bytes) -> bytes:
-        return hmac.digest(self._lookup_key, message, "sha256")[:_INDEX_BYTES]
+        mac = self._lookup_mac.copy()
+        mac.update(message)
+        return mac.digest()[:_INDEX_BYTES]
 
     def derived_key(self, purpose: str) -> bytes:
         """32 bytes for one purpose, the same in every process, which tell nothing of the key that they come from."""

@@ -1,8 +1,6 @@
 """Load shedding: how many operations one process has under way, and who waits or is sent away."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 #: Operations that may wait for each one under way. Statements take milliseconds, so a whole queue is served within
 #: a fraction of a second; where it is not, the ones behind it are better off at another server.
@@ -26,9 +24,8 @@ class Admission:
         self._queue_timeout_seconds = queue_timeout_seconds
         self._waiting = 0
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Hold a place for as long as an operation is under way.
+    async def __aenter__(self) -> None:
+        """Take a place, for as long as an operation is under way.
 
         Raises Overloaded when the queue is full, or the turn did not come within the queue's timeout.
         """
@@ -37,10 +34,10 @@ class Admission:
         else:
             # Free at once: this does not give way to another task.
             await self._places.acquire()
-        try:
-            yield
-        finally:
-            self._places.release()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Leave it to the next one."""
+        self._places.release()
 
     async def _wait(self) -> None:
         if self._waiting >= self._max_waiting:

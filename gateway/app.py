@@ -11,8 +11,8 @@ import asyncpg
 import httpx
 import structlog
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from auth.certificates import ClientCertificates
 from auth.changes import Changes
@@ -30,6 +30,9 @@ from database.pool import DATABASE_AWAY, InstitutionPool, connect, open_pool, pa
 from database.vault import Vault
 from gateway.admission import Admission
 from gateway.budgets import Budgets
+from gateway.channels.calls import own_client
+from gateway.channels.routes import channel_routes
+from gateway.developer.routes import Developer, developer_routes
 from gateway.endpoints.bearer import Gate, OfferingNonces
 from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
@@ -46,7 +49,11 @@ from gateway.logs import configure_logs
 from gateway.lookups import watched_lookups
 from gateway.master_key import master_key_of
 from gateway.metrics import Metrics, MetricsMiddleware
+from gateway.operations.numbers import NumberReader
+from gateway.operations.page import OperatorPage
+from gateway.operations.session import Sessions
 from gateway.outbox.guard import transport_of
+from gateway.redis_budgets import RedisBudgets, budgets_in_redis
 from gateway.settings import Settings
 from gateway.vouchers import certificates as voucher_certificates
 from gateway.vouchers.certificates import SigningCertificate
@@ -64,31 +71,46 @@ class NotReady(Exception):
     """The database is not what this version needs; the message says what to run."""
 
 
-def create_app() -> Starlette:
+def create_app() -> ASGIApp:
     """Return the app of one worker, from the environment: what uvicorn calls in each of its processes."""
     settings = Settings()
     configure_logs(settings.log_level)
     return make_app(settings)
 
 
-def make_app(settings: Settings) -> Starlette:
+def make_app(settings: Settings) -> ASGIApp:
     """Return the app for these settings; `database_url` and `public_url` are given by now."""
-    app = Starlette(lifespan=lambda app: _lifespan(app, settings), middleware=[Middleware(MetricsMiddleware)])
-    # /graphql/ is no path of ours: a redirect would send a token wherever a Host header says.
-    app.router.redirect_slashes = False
-    app.state.metrics = Metrics()
-    return app
+    metrics = Metrics()
+    return MetricsMiddleware(Gateway(settings, metrics), metrics)
+
+
+class Gateway:
+    """The app of one worker: operations go straight to their endpoint, and all else to Starlette's router."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        #: By path, what is there once the app has started. A router looks at one route after the other.
+        self.direct: dict[str, ASGIApp] = {}
+        self.routed = Starlette(lifespan=lambda _app: _lifespan(self, settings, metrics))
+        # /graphql/ is no path of ours: a redirect would send a token wherever a Host header says.
+        self.routed.router.redirect_slashes = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or live through the server's start and end."""
+        endpoint = self.direct.get(scope["path"], self.routed) if scope["type"] == "http" else self.routed
+        await endpoint(scope, receive, send)
 
 
 @asynccontextmanager
-async def _lifespan(app: Starlette, settings: Settings) -> AsyncIterator[None]:
+async def _lifespan(app: Gateway, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
     assert settings.database_url is not None
     assert settings.public_url is not None
     pool = await _pool(settings)
     try:
         async with AsyncExitStack() as running:
             vault = await _vault(settings, pool)
-            app.router.routes.extend(await _routes(app.state.metrics, settings, pool, vault, running))
+            graphql, routes = await _endpoints(metrics, settings, pool, vault, running)
+            app.direct["/graphql"] = graphql
+            app.routed.router.routes.extend(routes)
             # What is there now stays for good: the collector need never look at it again.
             gc.collect()
             gc.freeze()
@@ -140,9 +162,9 @@ async def _vault(settings: Settings, pool: asyncpg.Pool) -> Vault:
     return vault
 
 
-async def _routes(
+async def _endpoints(
     metrics: Metrics, settings: Settings, pool: asyncpg.Pool, vault: Vault, running: AsyncExitStack
-) -> list[Route]:
+) -> tuple[ASGIApp, list[Route]]:
     keys = KeyRing(pool, vault, settings.signing_key_lifetime)
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
@@ -154,6 +176,7 @@ async def _routes(
         trusted_proxies=settings.trusted_proxies or (), header=settings.client_certificate_header
     )
     gate = Gate(verifier, proofs, certificates)
+    signature_keys = SignatureKeys(pool)
     oauth = OAuthServer(
         issuer=issuer,
         pool=pool,
@@ -165,17 +188,16 @@ async def _routes(
             await running.enter_async_context(guarded_client(sandbox=settings.sandbox)), sandbox=settings.sandbox
         ),
         certificates=certificates,
-        changes=await _changes(settings, verifier, running),
+        changes=await _changes(settings, verifier, signature_keys, running),
     )
 
     lookups = watched_lookups(settings, metrics)
-    signing = MessageSigning(f"{issuer}/graphql", SignatureKeys(pool), keys)
+    signing = MessageSigning(f"{issuer}/graphql", signature_keys, keys)
 
     def make_context(caller: Caller, accept_language: str | None, signature: RequestSignature | None) -> Context:
-        own = InstitutionPool(pool, caller.institution_id, for_transactions=settings.statement_cache_size == 0)
         call = Call(
             caller,
-            own,
+            InstitutionPool(pool, caller.institution_id, for_transactions=settings.statement_cache_size == 0),
             vault,
             settings.today(),
             settings.quote_ttl,
@@ -194,9 +216,11 @@ async def _routes(
         introspectable=settings.introspectable,
     )
     runner = Runner(core, word_exception, hide_suggestions=hide_suggestions)
+    shares = Budgets(pool)
+    redis = await _redis(settings, shares, metrics, running)
     graphql = GraphQLEndpoint(
         ClientDocuments(documents, pool),
-        Budgets(pool),
+        shares if redis is None else redis,
         runner,
         gate,
         make_context,
@@ -207,14 +231,37 @@ async def _routes(
     settlements = SettlementsEndpoint(gate, database_url, settings.today, issuer)
     desk = running.enter_context(VoucherDesk(issuer, await _voucher_certificate(settings, pool, vault)))
     receipts = ReceiptsEndpoint(gate, pool, desk, for_transactions=settings.statement_cache_size == 0)
-    return [
-        Route("/graphql", OfferingNonces(graphql, proofs)),
+    return OfferingNonces(graphql, proofs), [
         *oauth_routes(oauth),
-        *health_routes(pool, metrics.registry),
+        *health_routes(pool, metrics.registry, None if redis is None else redis.check),
         Route("/settlements/{date}", OfferingNonces(settlements, proofs)),
         Route("/receipts/{number}.pdf", OfferingNonces(receipts, proofs)),
         *voucher_routes(pool, settings.trusted_proxies or ()),
+        *OperatorPage(
+            oauth,
+            verifier,
+            Sessions(vault),
+            NumberReader(pool, metrics.registry, settings.today),
+            settings.trusted_proxies or (),
+        ).routes(),
+        *developer_routes(
+            Developer(issuer, settings.sandbox, settings.introspectable, settings.today),
+            pool,
+            oauth,
+            settings.trusted_proxies or (),
+        ),
+        *(channel_routes(await running.enter_async_context(own_client())) if settings.sandbox else ()),
     ]
+
+
+async def _redis(settings: Settings, shares: Budgets, metrics: Metrics, running: AsyncExitStack) -> RedisBudgets | None:
+    """Return the budgets in Redis, where one is configured."""
+    if settings.redis_url is None:
+        return None
+    url = settings.redis_url.get_secret_value()
+    return await running.enter_async_context(
+        budgets_in_redis(url, shares, metrics.redis_failures, timeout_seconds=settings.redis_timeout.total_seconds())
+    )
 
 
 async def _voucher_certificate(settings: Settings, pool: asyncpg.Pool, vault: Vault) -> SigningCertificate | None:
@@ -231,14 +278,17 @@ async def _voucher_certificate(settings: Settings, pool: asyncpg.Pool, vault: Va
     return None
 
 
-async def _changes(settings: Settings, verifier: TokenVerifier, running: AsyncExitStack) -> Changes | None:
+async def _changes(
+    settings: Settings, verifier: TokenVerifier, signature_keys: SignatureKeys, running: AsyncExitStack
+) -> Changes | None:
     """Have changes heard while the app runs. None behind PgBouncer, where nobody can listen: memory is short then."""
     if settings.statement_cache_size == 0:
         verifier.remember_for(UNHEARD_SECONDS)
+        signature_keys.remember_for(UNHEARD_SECONDS)
         return None
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
-    changes = Changes(lambda: connect(database_url, application_name="gateway listener"), verifier)
+    changes = Changes(lambda: connect(database_url, application_name="gateway listener"), verifier, signature_keys)
     await running.enter_async_context(changes.heard())
     return changes
 

@@ -1,8 +1,8 @@
 """Budgets: a token bucket for each client, shared by all processes.
 
-The bucket is a row in PostgreSQL. A process takes a share of it, a second's refill at the least, spends that without
-asking, and asks for another. What a client spends in any time is at the most its bucket, the refill, and a second's
-refill for each process that holds a share; of a share that nobody spends, as much lies idle.
+Here the bucket is a row in PostgreSQL. A process takes a share of it, a second's refill at the least, spends that
+without asking, and asks for another. What a client spends in any time is at the most its bucket, the refill, and a
+second's refill for each process that holds a share; of a share that nobody spends, as much lies idle.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 
@@ -50,6 +50,29 @@ class BudgetExceeded(Exception):
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__()
         self.retry_after_seconds = retry_after_seconds
+
+
+class ClientBudgets(Protocol):
+    """Where a client's budget is kept: in PostgreSQL (`Budgets`), or in Redis (`gateway.redis_budgets`)."""
+
+    def require_any(self, client_id: str, budget: int) -> None:
+        """Raise BudgetExceeded where not a point can be left; `budget` is in points a minute, 0 for no limit."""
+
+    async def spend(self, client_id: str, budget: int, points: int) -> None:
+        """Spend points, at most a bucket. Raises BudgetExceeded, or as asyncpg does when PostgreSQL can't be asked."""
+
+    def told(self, client_id: str, budget: int) -> dict[str, Any] | None:
+        """Return a client's budget as it is told; None where there is no limit."""
+
+
+def told(budget: int, left: float) -> dict[str, Any]:
+    """Return a budget of points a minute as it is told, with what is left of its bucket."""
+    refill = budget / BUCKET_SECONDS
+    return {
+        "limit": budget,
+        "remaining": math.floor(min(budget, left)),
+        "refillsPerSecond": int(refill) if refill.is_integer() else round(refill, 3),
+    }
 
 
 @dataclass(slots=True)
@@ -94,13 +117,7 @@ class Budgets:
         if not budget:
             return None
         bucket = self._bucket(client_id)
-        remaining = math.floor(min(budget, bucket.share + self._left(bucket, budget)))
-        refill = budget / BUCKET_SECONDS
-        return {
-            "limit": budget,
-            "remaining": remaining,
-            "refillsPerSecond": int(refill) if refill.is_integer() else round(refill, 3),
-        }
+        return told(budget, bucket.share + self._left(bucket, budget))
 
     def _bucket(self, client_id: str) -> _Bucket:
         bucket = self._buckets.get(client_id)

@@ -1,5 +1,6 @@
 """The headers that every answer has: nothing here is a page to frame, a script to run, or a thing to keep."""
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Set where the endpoint has set none of that name: keys and metadata may be kept, and a page may style itself.
@@ -12,6 +13,8 @@ STRICT = (
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+
+_STRICT_NAMES = frozenset(name for name, _ in STRICT)
 
 #: A year, as OWASP has it. Not for subdomains: those are not ours to speak for.
 HSTS = ("strict-transport-security", "max-age=31536000")
@@ -43,10 +46,32 @@ class StrictHeaders:
 
         async def completed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                given = {name.lower() for name, _ in headers}
-                headers += [line for line in STRICT if line[0] not in given]
-                message = {**message, "headers": headers}
+                headers = message.get("headers", ())
+                given = _STRICT_NAMES.intersection([name.lower() for name, _ in headers])
+                missing = [line for line in STRICT if line[0] not in given] if given else STRICT
+                message = {**message, "headers": [*headers, *missing]}
             await send(message)
 
         await self._app(scope, receive, completed)
+
+
+class RequestHeaders(Headers):
+    """The headers of a request that is asked for many of them: looked through once, and not for each."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(raw=scope["headers"])
+        self._values: dict[str, list[str]] = {}
+        for name, value in scope["headers"]:
+            self._values.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+
+    def __contains__(self, key: object) -> bool:
+        """Whether there is a header of this name."""
+        return isinstance(key, str) and key.lower() in self._values
+
+    def __getitem__(self, key: str) -> str:
+        """Return the first value of this name. Raises KeyError."""
+        return self._values[key.lower()][0]
+
+    def getlist(self, key: str) -> list[str]:
+        """Return every value of this name, in order."""
+        return self._values.get(key.lower(), [])

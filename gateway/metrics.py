@@ -22,6 +22,14 @@ _PATHS = frozenset(
         "/readyz",
         "/metrics",
         "/verify",
+        "/operator",
+        "/operator/sign-in",
+        "/operator/sign-out",
+        "/",
+        "/graphiql",
+        "/graphiql/token",
+        "/reference",
+        "/reference/problems",
     }
 )
 
@@ -55,6 +63,11 @@ class Metrics:
         )
         for locked in ("NUMBER", "CLIENT"):
             self.lookups_locked.labels(locked)
+        self.redis_failures = Counter(
+            "gateway_redis_failures_total",
+            "Calls of Redis that failed: budgets are in PostgreSQL meanwhile.",
+            registry=own,
+        )
         self.seconds = Histogram(
             "gateway_http_request_seconds",
             "Time from a request's head to its answer.",
@@ -63,19 +76,32 @@ class Metrics:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )
 
+        # To find one by its labels takes longer than to count: paths and statuses are few.
+        self._of_request: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+
+    def answered(self, path: str, status: str, seconds: float) -> None:
+        """Count one request of these labels, and how long it took."""
+        of_request = self._of_request.get((path, status))
+        if of_request is None:
+            of_request = self.requests.labels(path, status), self.seconds.labels(path)
+            self._of_request[path, status] = of_request
+        requests, durations = of_request
+        requests.inc()
+        durations.observe(seconds)
+
 
 class MetricsMiddleware:
     """Counts and times every HTTP request."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and watch its answer begin."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        metrics: Metrics = scope["app"].state.metrics
         path = _label(scope["path"])
         begun = time.perf_counter()
         # A request whose client went away before an answer began.
@@ -93,8 +119,7 @@ class MetricsMiddleware:
             status = "500"
             raise
         finally:
-            metrics.requests.labels(path, status).inc()
-            metrics.seconds.labels(path).observe(time.perf_counter() - begun)
+            self._metrics.answered(path, status, time.perf_counter() - begun)
 
 
 def _label(path: str) -> str:

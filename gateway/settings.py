@@ -5,7 +5,7 @@ import datetime
 import re
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, SecretStr, TypeAdapter, field_validator, model_validator
@@ -57,7 +57,8 @@ Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 class Settings(BaseSettings):
     """What an operator can set. Every name has the prefix GATEWAY_ in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_file=".env", extra="ignore")
+    # What is refused may be a secret with a slip of the pen in it.
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_file=".env", extra="ignore", hide_input_in_errors=True)
 
     database_url: SecretStr | None = Field(
         default=None,
@@ -192,6 +193,20 @@ class Settings(BaseSettings):
         description="Points that a client may spend in a minute, unless it has a budget of its own; 0 for no limit.",
     )
 
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="A Redis that keeps the budgets, exact over all servers: redis:// or, over TLS, rediss://, with "
+        "user and password. Without it, or while it is away, PostgreSQL does.",
+    )
+    # Redis answers in less than a millisecond. More would be felt in the answers of a whole worker each time that it is
+    # away, less would take a pause of the machine for an outage.
+    redis_timeout: Duration = Field(
+        default=datetime.timedelta(milliseconds=100),
+        gt=datetime.timedelta(0),
+        le=datetime.timedelta(seconds=5),
+        description="How long Redis has to answer, before PostgreSQL is asked.",
+    )
+
     voucher_certificate: Path | None = Field(
         default=None,
         description="The certificate that signs vouchers, and those above it: a PEM file. The sandbox makes its own; "
@@ -206,6 +221,15 @@ class Settings(BaseSettings):
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        if not _is_redis_address(value.get_secret_value()):
+            raise ValueError("must be rediss://USER:PASSWORD@HOST:PORT/NUMBER, or redis:// without TLS")
         return value
 
     @field_validator("public_url", mode="before")
@@ -281,6 +305,27 @@ def _is_address(url: str, *, plain: bool) -> bool:
     if not host or port == 0 or "@" in parts.netloc or "#" in url or not url.isprintable() or " " in url:
         return False
     return parts.scheme == "https" or (plain and parts.scheme == "http" and host in _LOOPBACK)
+
+
+def _is_redis_address(url: str) -> bool:
+    """Return whether a text names a Redis and a database of it, and nothing that would change how it is asked.
+
+    Of options only the authority's certificate, and one of our own: no other can turn the checks of TLS off.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+        options = parse_qs(parts.query, strict_parsing=True) if parts.query else {}
+    except ValueError:
+        return False
+    database = parts.path.removeprefix("/")
+    return (
+        parts.scheme in ("redis", "rediss")
+        and bool(host)
+        and not parts.fragment
+        and (not database or (database.isascii() and database.isdecimal()))
+        and options.keys() <= ({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"} if parts.scheme == "rediss" else set())
+    )
 
 
 def read_master_key(text: str, name: str = "GATEWAY_MASTER_KEY") -> bytes:

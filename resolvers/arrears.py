@@ -8,7 +8,7 @@ from resolvers import periods
 from resolvers.asking import Asked
 from resolvers.bills import bill_by_row
 from resolvers.call import Call
-from resolvers.reading import Reading
+from resolvers.reading import Reading, Row, Statement, composed_once
 from resolvers.records import AssessedBill
 from resolvers.retrying import retried
 from resolvers.schedules import read_schedule, schedule_id_of, schedule_row
@@ -63,30 +63,34 @@ async def _arrears(
     call: Call, payer_row_id: int, insurance: str, first_month: int, last_month: int
 ) -> tuple[tuple[Period, ...], dict[tuple[str, int], Schedule]]:
     """Return the payable arrears, and the schedules of the years asked for, by pooling area and year."""
-    reading = Reading(call)
-    payer_id = reading.bind(payer_row_id, "bigint")
-    sql, read = periods.periods_of(reading, payer_id, insurance, periods.ARREARS, with_tiers=False)
-    insured = reading.bind(insurance, "text")
     # Arrears end before the business year: what lies outside is no payable period, and prices nothing.
     first_year = max(months.year_of(first_month), call.business_date.year - MAX_ARREARS_YEARS)
     last_year = min(months.year_of(last_month), call.business_date.year)
+    return await _payable_arrears(insurance).get(call, payer_row_id, first_year, last_year)
+
+
+@composed_once
+def _payable_arrears(insurance: str) -> Statement[tuple[tuple[Period, ...], dict[tuple[str, int], Schedule]]]:
+    reading = Reading()
+    payer_id = reading.given("bigint")
+    periods_sql, read_periods = periods.periods_of(reading, payer_id, insurance, periods.ARREARS, with_tiers=False)
+    insured = reading.fixed(insurance, "text")
     schedule_id = schedule_id_of(insured, "y.year", "e.pooling_area")
-    row = await reading.fetch_row(
-        f"""
+    sql = f"""
         SELECT
-            {sql},
+            {periods_sql},
             ARRAY(
                 SELECT ROW(e.pooling_area, y.year, {schedule_row(schedule_id)})
                 FROM (
                     SELECT DISTINCT x.pooling_area FROM enrolments AS x
                     WHERE x.payer_id = {payer_id} AND x.insurance = {insured}
                 ) AS e
-                CROSS JOIN generate_series(
-                    {reading.bind(first_year, "integer")}, {reading.bind(last_year, "integer")}
-                ) AS y (year)
+                CROSS JOIN generate_series({reading.given("integer")}, {reading.given("integer")}) AS y (year)
             )
-        """
-    )
-    assert row is not None  # a SELECT without FROM has one row
-    schedules = {(area, year): read_schedule(schedule) for area, year, schedule in row[1]}
-    return read(row[0]), {key: schedule for key, schedule in schedules.items() if schedule is not None}
+    """
+
+    def read(row: Row, call: Call) -> tuple[tuple[Period, ...], dict[tuple[str, int], Schedule]]:
+        schedules = {(area, year): read_schedule(schedule) for area, year, schedule in row[1]}
+        return read_periods(row[0], call), {key: found for key, found in schedules.items() if found is not None}
+
+    return reading.statement(sql, read)

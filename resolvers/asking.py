@@ -1,6 +1,6 @@
 """What a caller asks of a record, free of any GraphQL type."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +31,23 @@ class Ask:
 
     def asked_of(self, kind: str) -> "Asked":
         """Return what is asked of the value when it is a record of this kind."""
-        return self.of.get(kind, ())
+        return self.of.get(kind, NOTHING)
 
 
-Asked = tuple[Ask, ...]
+class Asked(tuple[Ask, ...]):
+    """All that is asked of a record. What was composed for it is kept with it, and lives as long."""
+
+    composed: dict[Hashable, Any]
+
+    def __new__(cls, asks: Iterable[Ask] = ()) -> "Asked":
+        """Make it of its attributes."""
+        self = super().__new__(cls, asks)
+        self.composed = {}
+        return self
+
+
+#: Of a record that is only asked for its plain values.
+NOTHING = Asked()
 
 
 def asks(asked: Asked, name: str) -> bool:
@@ -44,4 +57,4 @@ def asks(asked: Asked, name: str) -> bool:
 
 def asked_below(asked: Asked, name: str, kind: str) -> Asked:
     """Return what is asked of the record of this kind that an attribute without arguments holds."""
-    return next((ask.asked_of(kind) for ask in asked if ask.name == name), ())
+    return next((ask.asked_of(kind) for ask in asked if ask.name == name), NOTHING)

@@ -14,7 +14,7 @@ from database.loading.assessing import MAX_BATCH, BillRow, check_bills, stage_bi
 from resolvers.asking import Asked
 from resolvers.bills import INSURANCE_OF_AGENCY, bill_by_row, bill_shape
 from resolvers.call import Call
-from resolvers.reading import Reading
+from resolvers.reading import Reading, Statement, composed
 from resolvers.records import AssessedBill, BillsAssessed
 from resolvers.retrying import retried
 
@@ -46,17 +46,21 @@ async def assess_bills(call: Call, batch: str, bills: Sequence[BillToAssess], as
         raise BadInput("input.bills", f"must be 1 to {MAX_BATCH} bills")
     content = _digest(call, bills)
     batch_id, replayed = await retried(lambda: _take_over(call, batch, content, bills))
-    reading = Reading(call)
+    statement = _bills_of_batch(asked)
+    rows = await statement.fetch(call, batch_id)
+    return BillsAssessed(batch, tuple([statement.read(row, call) for row in rows]), replayed)
+
+
+@composed
+def _bills_of_batch(asked: Asked) -> Statement[AssessedBill]:
+    reading = Reading()
     bill = bill_shape(reading, "b", asked)
-    rows = await call.pool.fetch(
-        f"""
+    sql = f"""
         SELECT {", ".join(bill.columns)} FROM bills AS b
-        WHERE b.batch_id = {reading.bind(batch_id, "bigint")}
+        WHERE b.batch_id = {reading.given("bigint")}
         ORDER BY b.batch_index
-        """,
-        *reading.parameters,
-    )
-    return BillsAssessed(batch, tuple(map(bill.read, rows)), replayed)
+    """
+    return reading.statement(sql, bill.read)
 
 
 def _digest(call: Call, bills: Sequence[BillToAssess]) -> bytes:

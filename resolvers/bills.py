@@ -3,9 +3,19 @@
 from contributions.records import Line
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
-from resolvers.pages import node_asked, page_reader, page_size, row_after
+from resolvers.pages import id_of, is_after, node_asked, page_reader, page_size
 from resolvers.payables import standing_payment
-from resolvers.reading import Column, Reading, Row, Shape, shape_of, with_answers
+from resolvers.reading import (
+    Column,
+    Reading,
+    Row,
+    Shape,
+    Statement,
+    business_date,
+    composed,
+    shape_of,
+    with_answers,
+)
 from resolvers.records import Answers, AssessedBill, PoolingArea
 
 #: Which insurance the agencies of a kind assess.
@@ -22,43 +32,40 @@ def status_of(reading: Reading, at: str) -> str:
         WHEN EXISTS (
             SELECT 1 FROM contributions AS w WHERE w.bill_id = {at}.id AND w.standing
         ) THEN 'PAID'
-        WHEN {at}.pay_by < {reading.bind(reading.call.business_date, "date")} THEN 'EXPIRED'
+        WHEN {at}.pay_by < {reading.of_call(business_date, "date")} THEN 'EXPIRED'
         ELSE 'PAYABLE'
     END"""
 
 
 @shape_of("AssessedBill")
-def bill_shape(reading: Reading, at: str, asked: Asked) -> Shape[AssessedBill]:
-    """Read a bill from the row of `bills` at this alias."""
+def bill_shape(reading: Reading, at: str, asked: Asked, status: str | None = None) -> Shape[AssessedBill]:
+    """Read a bill from the row of `bills` at this alias; `status` where all that are read have the same."""
     columns = (
         f"{at}.id",
         f"{at}.bill_number",
         f"{at}.origin",
         f"{at}.insurance",
-        f"(SELECT ROW(a.code, a.name) FROM pooling_areas AS a WHERE a.code = {at}.pooling_area)",
         f"lower({at}.months)",
         f"upper({at}.months) - 1",
         f"{at}.amount",
         f"{at}.assessed_at",
         f"{at}.pay_by",
-        status_of(reading, at),
+        status_of(reading, at) if status is None else reading.fixed(status, "text"),
     )
 
-    def make(row: Row, answers: Answers) -> AssessedBill:
-        row_id, bill_number, origin, insurance, area, first_month, last_month, *rest = row
-        amount, assessed_at, pay_by, status = rest
+    def make(row: Row, answers: Answers, call: Call) -> AssessedBill:
         return AssessedBill(
-            id=reading.call.opaque_id("AssessedBill", row_id),
-            bill_number=bill_number,
-            origin=origin,
-            insurance=insurance,
-            pooling_area=PoolingArea(*area),
-            first_month=first_month,
-            last_month=last_month,
-            amount=amount,
-            assessed_at=assessed_at,
-            pay_by=pay_by,
-            status=status,
+            call.opaque_id,
+            row[0],
+            bill_number=row[1],
+            origin=row[2],
+            insurance=row[3],
+            first_month=row[4],
+            last_month=row[5],
+            amount=row[6],
+            assessed_at=row[7],
+            pay_by=row[8],
+            status=row[9],
             answers=answers,
         )
 
@@ -79,10 +86,15 @@ def _lines(_reading: Reading, at: str, ask: Ask) -> Column:
         SELECT ROW(l.month, l.monthly_base, l.rate, l.amount) FROM bill_lines AS l
         WHERE l.bill_id = {at}.id ORDER BY l.month
     )"""
-    return Column(ask.key, sql, lambda rows: tuple(Line(*row) for row in rows))
+    return Column(ask.key, sql, lambda rows, _call: tuple(Line(*row) for row in rows))
 
 
-_ANSWERS = {"lines": _lines, "payment": _payment}
+def _pooling_area(_reading: Reading, at: str, ask: Ask) -> Column:
+    sql = f"(SELECT ROW(a.code, a.name) FROM pooling_areas AS a WHERE a.code = {at}.pooling_area)"
+    return Column(ask.key, sql, lambda row, _call: PoolingArea(*row))
+
+
+_ANSWERS = {"lines": _lines, "payment": _payment, "pooling_area": _pooling_area}
 
 
 def bills_of_payer(reading: Reading, payer_id: str, ask: Ask) -> Column:
@@ -92,29 +104,32 @@ def bills_of_payer(reading: Reading, payer_id: str, ask: Ask) -> Column:
     at = reading.alias("b")
     conditions = [f"{at}.payer_id = {payer_id}"]
     if after is not None:
-        after_id = row_after(reading.call, "AssessedBill", after, f"{ask.name}.after")
-        conditions.append(f"{at}.id > {reading.bind(after_id, 'bigint')}")
+        conditions.append(is_after(reading, f"{at}.id", "AssessedBill", after, f"{ask.name}.after"))
     if (insurance := ask.arguments.get("insurance")) is not None:
-        conditions.append(f"{at}.insurance = {reading.bind(insurance, 'text')}")
+        conditions.append(f"{at}.insurance = {reading.fixed(insurance, 'text')}")
     if (status := ask.arguments.get("status")) is not None:
-        conditions.append(f"{status_of(reading, at)} = {reading.bind(status, 'text')}")
+        conditions.append(f"{status_of(reading, at)} = {reading.fixed(status, 'text')}")
     asked = node_asked(ask.asked_of("AssessedBillConnection"), "AssessedBillEdge", "AssessedBill")
-    bill = bill_shape(reading, at, asked)
+    # Whether a bill is paid is looked up once for each, and not for its row again.
+    bill = bill_shape(reading, at, asked, status)
     sql = f"""ARRAY(
         SELECT {bill.row} FROM bills AS {at}
         WHERE {" AND ".join(conditions)}
         ORDER BY {at}.id
-        LIMIT {reading.bind(size + 1, "integer")}
+        LIMIT {reading.fixed(size + 1, "integer")}
     )"""
-    return Column(ask.key, sql, page_reader(bill, size, lambda node: str(node.id), after=after))
+    return Column(ask.key, sql, page_reader(bill, size, id_of, after=after))
 
 
 async def bill_by_row(call: Call, bill_id: int, asked: Asked) -> AssessedBill:
     """Return a bill that the caller has just assessed or withdrawn."""
-    reading = Reading(call)
+    # Bills are never deleted.
+    return await _bill_of_row(asked).get(call, bill_id)
+
+
+@composed
+def _bill_of_row(asked: Asked) -> Statement[AssessedBill]:
+    reading = Reading()
     bill = bill_shape(reading, "b", asked)
-    row = await reading.fetch_row(
-        f"SELECT {', '.join(bill.columns)} FROM bills AS b WHERE b.id = {reading.bind(bill_id, 'bigint')}"
-    )
-    assert row is not None  # bills are never deleted
-    return bill.read(row)
+    sql = f"SELECT {', '.join(bill.columns)} FROM bills AS b WHERE b.id = {reading.given('bigint')}"
+    return reading.statement(sql, bill.read)

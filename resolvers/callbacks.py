@@ -5,6 +5,7 @@ import secrets
 
 from contributions import addresses
 from contributions.problems import BadInput
+from database import sealing
 from resolvers.call import Call
 from resolvers.event_records import Callback, CallbackRegistered
 
@@ -16,11 +17,6 @@ _UNDELIVERED = """(
     SELECT count(*) FILTER (WHERE x.failed_at IS NULL) AS waiting, count(x.failed_at) AS failed
     FROM deliveries AS x WHERE x.client_id = $1 AND x.delivered_at IS NULL
 )"""
-
-
-def secret_context(client_id: str) -> bytes:
-    """Return what a client's secret is sealed with: it opens in that client's row and nowhere else."""
-    return b"callback\0" + client_id.encode()
 
 
 async def register_callback(call: Call, url: str) -> CallbackRegistered:
@@ -41,7 +37,7 @@ async def register_callback(call: Call, url: str) -> CallbackRegistered:
         """,
         client_id,
         url,
-        call.vault.seal(secret.encode(), secret_context(client_id)),
+        call.vault.seal(secret.encode(), sealing.callback_secret(client_id)),
         call.vault.identity_key_id,
     )
     assert row is not None  # the function returns when it registered

@@ -1,12 +1,13 @@
 """The plain records of events and callbacks."""
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from contributions.plain import record
 from resolvers.records import Answers
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PaymentEvent:
     """What happened to a payment. The id is that of the message that tells it."""
 
@@ -17,7 +18,7 @@ class PaymentEvent:
     answers: Answers
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BillEvent:
     """What happened to a bill of a payer whom the institution has named. The id is that of the message."""
 
@@ -28,7 +29,7 @@ class BillEvent:
     answers: Answers
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Callback:
     """Where a client has its events sent; how many wait for their next try, and how many have had their last."""
 
@@ -38,7 +39,7 @@ class Callback:
     failed: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallbackRegistered:
     """A callback with the secret that signs what is sent to it, in clear this once."""
 

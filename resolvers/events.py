@@ -6,8 +6,19 @@ from contributions.problems import BadInput
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
 from resolvers.event_records import BillEvent, PaymentEvent
-from resolvers.pages import node_asked, page_reader, page_size
-from resolvers.reading import Column, Reading, Row, Shape, optional, shape, with_answers
+from resolvers.pages import Place, node_asked, page, page_size, page_statement
+from resolvers.reading import (
+    Column,
+    Reading,
+    Row,
+    Shape,
+    Statement,
+    composed,
+    institution_id,
+    optional,
+    shape,
+    with_answers,
+)
 from resolvers.records import Answers, Page
 
 #: A cursor is the sequence number itself, in ASCII digits. So many are a bigint, whatever they are.
@@ -22,7 +33,14 @@ async def events(call: Call, first: int | None, after: str | None, asked: Asked)
     size = page_size(first, "first")
     if after is not None and _CURSOR.fullmatch(after) is None:
         raise BadInput("after", "must be a sequence number in decimal digits")
-    reading = Reading(call)
+    place = Place(size, None if after is None else int(after))
+    nodes = await _page_of_events(asked, place.is_first).get(call, *place.given)
+    return page(nodes, place, lambda node: str(node.sequence))
+
+
+@composed
+def _page_of_events(asked: Asked, is_first: bool) -> Statement[tuple[PaymentEvent | BillEvent, ...]]:
+    reading = Reading()
     found = _event_shape(
         reading,
         "e",
@@ -30,20 +48,8 @@ async def events(call: Call, first: int | None, after: str | None, asked: Asked)
         node_asked(asked, "EventEdge", "BillEvent"),
     )
     # An event has no number before it is committed, and none that is read here is above another still to come.
-    row = await reading.fetch_row(
-        f"""
-        SELECT ARRAY(
-            SELECT {found.row} FROM events AS e
-            WHERE
-                e.institution_id = {reading.bind(call.caller.institution_id, "integer")}
-                AND e.sequence > {reading.bind(int(after or 0), "bigint")}
-            ORDER BY e.sequence
-            LIMIT {reading.bind(size + 1, "integer")}
-        )
-        """
-    )
-    assert row is not None  # a SELECT without FROM has one row
-    return page_reader(found, size, lambda node: str(node.sequence), after=after)(row[0])
+    own = f"e.institution_id = {reading.of_call(institution_id, 'integer')}"
+    return page_statement(reading, found, "events AS e", "e.sequence", [own, "e.sequence > 0"], is_first=is_first)
 
 
 def _event_shape(reading: Reading, at: str, of_payment: Asked, of_bill: Asked) -> Shape[PaymentEvent | BillEvent]:
@@ -54,8 +60,8 @@ def _event_shape(reading: Reading, at: str, of_payment: Asked, of_bill: Asked) -
         *(_subject(reading, "bills", f"{at}.bill_id", "AssessedBill", ask) for ask in of_bill),
     ]
 
-    def make(row: Row, found: Answers) -> PaymentEvent | BillEvent:
-        message_id, sequence, kind, occurred_at, is_of_payment = row
+    def make(row: Row, found: Answers, _call: Call) -> PaymentEvent | BillEvent:
+        message_id, sequence, kind, occurred_at, is_of_payment = row[:5]
         record = PaymentEvent if is_of_payment else BillEvent
         return record(message_id, sequence, kind, occurred_at, found)
 

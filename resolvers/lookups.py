@@ -5,9 +5,8 @@ PostgreSQL, for all processes together (migrations/0011_privacy.sql). A number i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
@@ -52,25 +51,12 @@ class Lookups:
         self._under_way: dict[tuple[str, bytes], _UnderWay] = {}
         self._held_back = 0
 
-    @asynccontextmanager
-    async def turn(self, client_id: str, number: bytes, name: bytes) -> AsyncIterator[None]:
+    def turn(self, client_id: str, number: bytes, name: bytes) -> "_Turn":
         """Let a client try one name for a number at a time: of many at once, each has to be counted first.
 
         Look-ups of the same name pass together. The arguments are blind indexes.
         """
-        key = (client_id, number)
-        while (under_way := self._under_way.get(key)) is not None and under_way.name != name:
-            await under_way.ended.wait()
-        if under_way is None:
-            under_way = self._under_way[key] = _UnderWay(name)
-        under_way.count += 1
-        try:
-            yield
-        finally:
-            under_way.count -= 1
-            if under_way.count == 0:
-                del self._under_way[key]
-                under_way.ended.set()
+        return _Turn(self._under_way, (client_id, number), name)
 
     async def failed(self, pool: InstitutionPool, client_id: str, number: bytes) -> float:
         """Count a look-up that found nobody, and return for how many seconds to hold its answer back."""
@@ -106,11 +92,51 @@ class Lookups:
             self._held_back -= 1
 
 
-@dataclass(slots=True)
 class _UnderWay:
-    name: bytes
-    count: int = 0
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """Look-ups of one client, number and name: how many there are, and their end."""
+
+    __slots__ = ("_ended", "count", "name")
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+        self.count = 0
+        self._ended: asyncio.Event | None = None
+
+    async def wait(self) -> None:
+        """Wait for the end of the last."""
+        # Made for the first who waits: nearly all look-ups are alone.
+        self._ended = self._ended or asyncio.Event()
+        await self._ended.wait()
+
+    def end(self) -> None:
+        """Let all who wait go on."""
+        if self._ended is not None:
+            self._ended.set()
+
+
+class _Turn:
+    """One look-up's turn."""
+
+    __slots__ = ("_all", "_key", "_name")
+
+    def __init__(self, under_way: dict[tuple[str, bytes], _UnderWay], key: tuple[str, bytes], name: bytes) -> None:
+        self._all = under_way
+        self._key = key
+        self._name = name
+
+    async def __aenter__(self) -> None:
+        while (under_way := self._all.get(self._key)) is not None and under_way.name != self._name:
+            await under_way.wait()
+        if under_way is None:
+            under_way = self._all[self._key] = _UnderWay(self._name)
+        under_way.count += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        under_way = self._all[self._key]
+        under_way.count -= 1
+        if under_way.count == 0:
+            del self._all[self._key]
+            under_way.end()
 
 
 async def forget(pool: InstitutionPool, client_id: str, number: bytes) -> None:

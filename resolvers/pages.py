@@ -1,12 +1,13 @@
 """Pages of connections: keyset, never offset."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from contributions.problems import BadInput
 from resolvers.asking import Asked, asked_below
 from resolvers.call import Call
-from resolvers.reading import Row, Shape
+from resolvers.reading import Reading, Row, Shape, Statement
 from resolvers.records import Edge, Page
 
 DEFAULT_PAGE_SIZE = 20
@@ -31,22 +32,84 @@ def row_after(call: Call, kind: str, after: str, field: str) -> int:
     return row_id
 
 
+def is_after(reading: Reading, column: str, kind: str, after: str, field: str) -> str:
+    """Return the condition that a row comes behind a cursor that is what was asked for; `field` is where it was."""
+    return f"{column} > {reading.of_call(lambda call: row_after(call, kind, after, field), 'bigint')}"
+
+
 def node_asked(asked: Asked, edge_kind: str, kind: str) -> Asked:
     """Return what is asked of the nodes of a connection."""
     return asked_below(asked_below(asked, "edges", edge_kind), "node", kind)
 
 
 def page_reader(
-    shape: Shape[Any], size: int, cursor: Callable[[Any], str], *, after: str | None
-) -> Callable[[Sequence[Row]], Page]:
+    shape: Shape[Any], size: int, cursor_of: Callable[[Any], str], *, after: str | None
+) -> Callable[[Sequence[Row], Call], Page]:
     """Return a reader of up to size + 1 rows: the one too many only tells that there is a next page."""
+    read_node = shape.read
 
-    def read(rows: Sequence[Row]) -> Page:
-        nodes = [shape.read(row) for row in rows[:size]]
+    def read(rows: Sequence[Row], call: Call) -> Page:
         return Page(
-            edges=tuple(Edge(cursor(node), node) for node in nodes),
+            edges=tuple([Edge(read_node(row, call), cursor_of) for row in rows[:size]]),
             has_next_page=len(rows) > size,
             has_previous_page=after is not None,
         )
 
     return read
+
+
+def id_of(node: Any) -> str:
+    """Return the cursor of a node that has an id: the id."""
+    return str(node.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which page of a root's own connection is asked for: how large, and behind which row."""
+
+    size: int
+    after: object | None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the page begins at the beginning."""
+        return self.after is None
+
+    @property
+    def given(self) -> tuple[object, ...]:
+        """Return what `page_statement` is run with."""
+        return (self.size + 1,) if self.after is None else (self.after, self.size + 1)
+
+
+def place_of(call: Call, kind: str, first: int | None, after: str | None) -> Place:
+    """Return the place that a root's arguments name. Raises BadInput."""
+    size = page_size(first, "first")
+    return Place(size, None if after is None else row_after(call, kind, after, "after"))
+
+
+def page_statement(
+    reading: Reading, shape: Shape[Any], source: str, key: str, conditions: Sequence[str], *, is_first: bool
+) -> Statement[tuple[Any, ...]]:
+    """Return the statement of one page, in the order of `key`, a bigint of `source`: the rows, and one too many."""
+    wanted = [*conditions]
+    if not is_first:
+        wanted.append(f"{key} > {reading.given('bigint')}")
+    sql = f"""
+        SELECT ARRAY(
+            SELECT {shape.row} FROM {source}
+            WHERE {" AND ".join(wanted)}
+            ORDER BY {key}
+            LIMIT {reading.given("integer")}
+        )
+    """
+
+    def read(row: Row, call: Call) -> tuple[Any, ...]:
+        return tuple([shape.read(each, call) for each in row[0]])
+
+    return reading.statement(sql, read)
+
+
+def page(nodes: Sequence[Any], place: Place, cursor_of: Callable[[Any], str] = id_of) -> Page:
+    """Return the page at a place, of its nodes and perhaps one too many."""
+    edges = tuple([Edge(node, cursor_of) for node in nodes[: place.size]])
+    return Page(edges, has_next_page=len(nodes) > place.size, has_previous_page=not place.is_first)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from resolvers.asking import Ask
-from resolvers.reading import Column, Reading, Row, optional, shape
+from resolvers.call import Call
+from resolvers.reading import Column, Reading, Row, institution_id, optional, shape
 from resolvers.records import AssessedBill, Quote
 
 
@@ -18,7 +19,7 @@ def standing_payment(reading: Reading, payable_column: str, at: str, ask: Ask) -
         SELECT {payment.row} FROM payments AS {own}
         WHERE
             {own}.{payable_column} = {at}.id AND {own}.reversed_at IS NULL AND {own}.refunded_at IS NULL
-            AND {own}.institution_id = {reading.bind(reading.call.caller.institution_id, "integer")}
+            AND {own}.institution_id = {reading.of_call(institution_id, "integer")}
     )"""
     return Column(ask.key, sql, optional(payment.read))
 
@@ -33,8 +34,8 @@ def payable_of_payment(reading: Reading, at: str, ask: Ask) -> Column:
         (SELECT {bill.row} FROM bills AS {b} WHERE {b}.id = {at}.bill_id)
     )"""
 
-    def read(row: Row) -> Quote | AssessedBill:
-        payable: Any = bill.read(row[1]) if row[0] is None else quote.read(row[0])
+    def read(row: Row, call: Call) -> Quote | AssessedBill:
+        payable: Any = bill.read(row[1], call) if row[0] is None else quote.read(row[0], call)
         return payable  # type: ignore[no-any-return]
 
     return Column(ask.key, sql, read)

@@ -7,7 +7,18 @@ from contributions.problems import BadInput
 from resolvers import bills, lookups, periods, receipts
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
-from resolvers.reading import Column, Reading, Row, Shape, shape_of, with_answers
+from resolvers.reading import (
+    Column,
+    Reading,
+    Row,
+    Shape,
+    Statement,
+    client_id,
+    composed,
+    institution_id,
+    shape_of,
+    with_answers,
+)
 from resolvers.records import Answers, Enrolment, Payer, PoolingArea
 
 
@@ -17,8 +28,8 @@ def payer_shape(reading: Reading, at: str, asked: Asked) -> Shape[Payer]:
     payer_id = f"{at}.id"
     answers = [_ANSWERS[ask.name](reading, payer_id, ask) for ask in asked if ask.name in _ANSWERS]
 
-    def make(row: Row, found: Answers) -> Payer:
-        return Payer(reading.call.opaque_id("Payer", row[0]), row[1], row[2], found)
+    def make(row: Row, found: Answers, call: Call) -> Payer:
+        return Payer(call.opaque_id, row[0], row[1], row[2], found)
 
     return with_answers((payer_id, f"{at}.masked_name", f"{at}.masked_resident_id"), answers, make)
 
@@ -34,7 +45,7 @@ def _enrolments(_reading: Reading, payer_id: str, ask: Ask) -> Column:
     return Column(
         ask.key,
         sql,
-        lambda rows: tuple(Enrolment(r[0], PoolingArea(r[1], r[2]), r[3], r[4]) for r in rows),
+        lambda rows, _call: tuple(Enrolment(r[0], PoolingArea(r[1], r[2]), r[3], r[4]) for r in rows),
     )
 
 
@@ -57,48 +68,22 @@ async def payer(call: Call, resident_id: str, name: str, asked: Asked) -> Payer 
         name = names.normalise(name)
     except ValueError as error:
         raise BadInput("name", str(error).removeprefix("name: ")) from error
-    client_id = call.caller.client_id
+    caller_id = call.caller.client_id
     number_index = call.vault.resident_id_index(resident_id)
     name_index = call.vault.name_index(resident_id, name)
-    async with call.lookups.turn(client_id, number_index, name_index):
+    async with call.lookups.turn(caller_id, number_index, name_index):
         found = await _find(call, number_index, name_index, asked)
-        delay = 0.0 if found is not None else await call.lookups.failed(call.pool, client_id, number_index)
+        delay = 0.0 if found is not None else await call.lookups.failed(call.pool, caller_id, number_index)
     await call.lookups.hold_back(delay)
     return found
 
 
 async def _find(call: Call, number_index: bytes, name_index: bytes, asked: Asked) -> Payer | None:
-    reading = Reading(call)
-    found = payer_shape(reading, "p", asked)
-    institution_id = reading.bind(call.caller.institution_id, "integer")
-    client_id = reading.bind(call.caller.client_id, "text")
-    number = reading.bind(number_index, "bytea")
-    row = await reading.fetch_row(
-        f"""
-        SELECT
-            {", ".join(found.columns)},
-            EXISTS (
-                SELECT 1 FROM named_payers AS n
-                WHERE n.payer_id = p.id AND n.institution_id = {institution_id}
-            ),
-            EXISTS (
-                SELECT 1 FROM lookup_failures AS f
-                WHERE f.client_id = {client_id} AND f.resident_id_index = {number}
-            )
-        FROM payers AS p
-        WHERE
-            p.name_index = {reading.bind(name_index, "bytea")}
-            AND NOT EXISTS (
-                SELECT 1 FROM lookup_failures AS f
-                WHERE
-                    f.client_id = {client_id} AND f.resident_id_index IN ({number}, ''::bytea)
-                    AND f.locked_until > now()
-            )
-        """
-    )
+    statement = _named_payer(asked)
+    row = await statement.fetch_row(call, number_index, name_index)
     if row is None:
         return None
-    *columns, named, failed_before = row
+    named, failed_before = row[-2], row[-1]
     if failed_before:
         await lookups.forget(call.pool, call.caller.client_id, number_index)
     if not named:
@@ -111,4 +96,35 @@ async def _find(call: Call, number_index: bytes, name_index: bytes, asked: Asked
             call.caller.institution_id,
             row[0],
         )
-    return found.read(columns)
+    return statement.read(row, call)
+
+
+@composed
+def _named_payer(asked: Asked) -> Statement[Payer]:
+    """Read the payer of a number and a name, and last whether it is named already and whether it was failed before."""
+    reading = Reading()
+    found = payer_shape(reading, "p", asked)
+    client = reading.of_call(client_id, "text")
+    number = reading.given("bytea")
+    sql = f"""
+        SELECT
+            {", ".join(found.columns)},
+            EXISTS (
+                SELECT 1 FROM named_payers AS n
+                WHERE n.payer_id = p.id AND n.institution_id = {reading.of_call(institution_id, "integer")}
+            ),
+            EXISTS (
+                SELECT 1 FROM lookup_failures AS f
+                WHERE f.client_id = {client} AND f.resident_id_index = {number}
+            )
+        FROM payers AS p
+        WHERE
+            p.name_index = {reading.given("bytea")}
+            AND NOT EXISTS (
+                SELECT 1 FROM lookup_failures AS f
+                WHERE
+                    f.client_id = {client} AND f.resident_id_index IN ({number}, ''::bytea)
+                    AND f.locked_until > now()
+            )
+    """
+    return reading.statement(sql, found.read)

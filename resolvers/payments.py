@@ -5,18 +5,35 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar
 
 import asyncpg
 
 from contributions import problems
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
-from resolvers.pages import node_asked, page_reader, page_size, row_after
+from resolvers.pages import node_asked, page, page_statement, place_of
 from resolvers.payables import payable_of_payment
-from resolvers.reading import Column, Reading, Row, Shape, optional, shape, shape_of, with_answers
+from resolvers.reading import (
+    Column,
+    Reading,
+    Row,
+    Shape,
+    Statement,
+    business_date,
+    client_id,
+    composed,
+    institution_id,
+    optional,
+    shape,
+    shape_of,
+    with_answers,
+)
 from resolvers.records import Answers, Page, Payment, PaymentAccepted, PaymentReversed
 from resolvers.refunds import refund_of_payment
-from resolvers.shadow import move, shadow
+from resolvers.shadow import move, moving, shadow
+
+Moved = TypeVar("Moved", PaymentAccepted, PaymentReversed)
 
 #: What a third party types in to check a voucher: 12 characters of Crockford's base 32 are 60 random bits.
 VERIFICATION_CODE_LENGTH = 12
@@ -49,20 +66,19 @@ def payment_shape(reading: Reading, at: str, asked: Asked) -> Shape[Payment]:
         f"{at}.reversed_at",
     )
 
-    def make(row: Row, answers: Answers) -> Payment:
-        row_id, bank_reference, amount, status, channel, business_date, *times = row
-        collected_at, accepted_at, posted_at, reversed_at = times
+    def make(row: Row, answers: Answers, call: Call) -> Payment:
         return Payment(
-            id=reading.call.opaque_id("Payment", row_id),
-            bank_reference=bank_reference,
-            amount=amount,
-            status=status,
-            channel=channel,
-            business_date=business_date,
-            collected_at=collected_at,
-            accepted_at=accepted_at,
-            posted_at=posted_at,
-            reversed_at=reversed_at,
+            call.opaque_id,
+            row[0],
+            bank_reference=row[1],
+            amount=row[2],
+            status=row[3],
+            channel=row[4],
+            business_date=row[5],
+            collected_at=row[6],
+            accepted_at=row[7],
+            posted_at=row[8],
+            reversed_at=row[9],
             answers=answers,
         )
 
@@ -84,47 +100,42 @@ _ANSWERS: dict[str, Callable[[Reading, str, Ask], Column]] = {
 
 async def payment(call: Call, bank_reference: str, asked: Asked) -> Payment | None:
     """Return the payment that the caller's institution submitted under its own reference."""
-    reading = Reading(call)
+    return await _payment_of_reference(asked).find(call, bank_reference)
+
+
+@composed
+def _payment_of_reference(asked: Asked) -> Statement[Payment]:
+    reading = Reading()
     found = payment_shape(reading, "p", asked)
-    row = await reading.fetch_row(
-        f"""
+    sql = f"""
         SELECT {", ".join(found.columns)} FROM payments AS p
         WHERE
-            p.institution_id = {reading.bind(call.caller.institution_id, "integer")}
-            AND p.bank_reference = {reading.bind(bank_reference, "text")}
-        """
-    )
-    return None if row is None else found.read(row)
+            p.institution_id = {reading.of_call(institution_id, "integer")}
+            AND p.bank_reference = {reading.given("text")}
+    """
+    return reading.statement(sql, found.read)
 
 
 async def payments(
     call: Call, on: datetime.date, status: str | None, first: int | None, after: str | None, asked: Asked
 ) -> Page:
     """Return the payments of the caller's institution on one business day, in the order of acceptance."""
-    reading = Reading(call)
-    size = page_size(first, "first")
+    place = place_of(call, "Payment", first, after)
+    statement = _page_of_payments(asked, status, place.is_first)
+    return page(await statement.get(call, on, *place.given), place)
+
+
+@composed
+def _page_of_payments(asked: Asked, status: str | None, is_first: bool) -> Statement[tuple[Payment, ...]]:
+    reading = Reading()
     conditions = [
-        f"p.institution_id = {reading.bind(call.caller.institution_id, 'integer')}",
-        f"p.business_date = {reading.bind(on, 'date')}",
+        f"p.institution_id = {reading.of_call(institution_id, 'integer')}",
+        f"p.business_date = {reading.given('date')}",
     ]
-    if after is not None:
-        after_id = row_after(call, "Payment", after, "after")
-        conditions.append(f"p.id > {reading.bind(after_id, 'bigint')}")
     if status is not None:
-        conditions.append(f"{status_of('p')} = {reading.bind(status, 'text')}")
+        conditions.append(f"{status_of('p')} = {reading.fixed(status, 'text')}")
     found = payment_shape(reading, "p", node_asked(asked, "PaymentEdge", "Payment"))
-    row = await reading.fetch_row(
-        f"""
-        SELECT ARRAY(
-            SELECT {found.row} FROM payments AS p
-            WHERE {" AND ".join(conditions)}
-            ORDER BY p.id
-            LIMIT {reading.bind(size + 1, "integer")}
-        )
-        """
-    )
-    assert row is not None  # a SELECT without FROM has one row
-    return page_reader(found, size, lambda node: str(node.id), after=after)(row[0])
+    return page_statement(reading, found, "payments AS p", "p.id", conditions, is_first=is_first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,28 +159,45 @@ async def submit_payment(call: Call, submission: Submission, asked: Asked) -> Pa
     quote_id = call.row_id("Quote", submission.payable_id)
     bill_id = call.row_id("AssessedBill", submission.payable_id)
     code = "".join(secrets.choice(CROCKFORD_BASE32) for _ in range(VERIFICATION_CODE_LENGTH))
+    return await move(
+        call,
+        _submit(asked, call.signature is not None),
+        quote_id,
+        bill_id,
+        submission.amount,
+        submission.bank_reference,
+        submission.collected_at,
+        submission.branch,
+        submission.teller,
+        code,
+    )
 
-    def arguments(reading: Reading) -> str:
-        bind = reading.bind
-        return f"""submit_payment(
-            {bind(call.caller.institution_id, "integer")},
-            {bind(call.caller.client_id, "text")},
-            {bind(call.caller.channel, "text")},
-            {bind(quote_id, "bigint")},
-            {bind(bill_id, "bigint")},
-            {bind(submission.amount, "numeric")},
-            {bind(submission.bank_reference, "text")},
-            {bind(submission.collected_at, "timestamptz")},
-            {bind(submission.branch, "text")},
-            {bind(submission.teller, "text")},
-            {bind(call.business_date, "date")},
-            {bind(code, "text")}
-        )"""
 
-    outcome, payment = await _move_money(call, arguments, asked)
-    if payment is None:
-        raise _refusal(outcome)
-    return PaymentAccepted(payment, replayed=outcome["outcome"] == "REPLAYED")
+@composed
+def _submit(asked: Asked, signed: bool) -> Statement[PaymentAccepted]:
+    reading = Reading()
+    given = reading.given
+    function = f"""submit_payment(
+        {reading.of_call(institution_id, "integer")},
+        {reading.of_call(client_id, "text")},
+        {reading.of_call(lambda call: call.caller.channel, "text")},
+        {given("bigint")},
+        {given("bigint")},
+        {given("numeric")},
+        {given("text")},
+        {given("timestamptz")},
+        {given("text")},
+        {given("text")},
+        {reading.of_call(business_date, "date")},
+        {given("text")}
+    )"""
+
+    def answer(outcome: Row, payment: Payment | None) -> PaymentAccepted:
+        if payment is None:
+            raise _refusal(outcome)
+        return PaymentAccepted(payment, replayed=outcome["outcome"] == "REPLAYED")
+
+    return _moving_money(reading, function, asked, answer, signed=signed)
 
 
 async def reverse_payment(call: Call, bank_reference: str, reason: str, asked: Asked) -> PaymentReversed:
@@ -177,40 +205,36 @@ async def reverse_payment(call: Call, bank_reference: str, reason: str, asked: A
 
     Raises PaymentNotFound or PaymentNotReversible.
     """
-
-    def arguments(reading: Reading) -> str:
-        bind = reading.bind
-        return f"""reverse_payment(
-            {bind(call.caller.institution_id, "integer")},
-            {bind(call.caller.client_id, "text")},
-            {bind(bank_reference, "text")},
-            {bind(reason, "text")},
-            {bind(call.business_date, "date")}
-        )"""
-
-    outcome, payment = await _move_money(call, arguments, asked)
-    if outcome["outcome"] not in ("REVERSED", "REPLAYED"):
-        raise _refusal(outcome)
-    assert payment is not None  # reverse_payment returns what it reversed
-    return PaymentReversed(payment, replayed=outcome["outcome"] == "REPLAYED")
+    return await move(call, _reverse(asked, call.signature is not None), bank_reference, reason)
 
 
-async def _move_money(
-    call: Call, arguments: Callable[[Reading], str], asked: Asked
-) -> tuple[asyncpg.Record, Payment | None]:
-    """Run one function that moves money, and read the tree of its payment in the same statement."""
-    reading = Reading(call)
-    function = arguments(reading)
+@composed
+def _reverse(asked: Asked, signed: bool) -> Statement[PaymentReversed]:
+    reading = Reading()
+    function = f"""reverse_payment(
+        {reading.of_call(institution_id, "integer")},
+        {reading.of_call(client_id, "text")},
+        {reading.given("text")},
+        {reading.given("text")},
+        {reading.of_call(business_date, "date")}
+    )"""
+
+    def answer(outcome: Row, payment: Payment | None) -> PaymentReversed:
+        if outcome["outcome"] not in ("REVERSED", "REPLAYED"):
+            raise _refusal(outcome)
+        assert payment is not None  # reverse_payment returns what it reversed
+        return PaymentReversed(payment, replayed=outcome["outcome"] == "REPLAYED")
+
+    return _moving_money(reading, function, asked, answer, signed=signed)
+
+
+def _moving_money(
+    reading: Reading, function: str, asked: Asked, answer: Callable[[Row, Payment | None], Moved], *, signed: bool
+) -> Statement[Moved]:
+    """Return the statement of one function that moves money, which reads the tree of its payment as well."""
     payment = payment_shape(reading, "p", asked)
-    row = await move(
-        reading,
-        function,
-        (
-            shadow("payments", "id", "payment"),
-            shadow("receipts", "payment_id", "receipt"),
-            shadow("contributions", "id", "contribution"),
-        ),
-        f"""
+    read_payment = optional(payment.read)
+    columns = f"""
         o.outcome,
         ARRAY(
             SELECT generate_series(lower(r), upper(r) - 1) FROM unnest(o.paid_months) AS r
@@ -219,9 +243,17 @@ async def _move_money(
         o.status,
         o.expired_at,
         (SELECT {payment.row} FROM payments AS p WHERE p.id = (o.payment).id) AS payment
-        """,
+    """
+    shadows = (
+        shadow("payments", "id", "payment"),
+        shadow("receipts", "payment_id", "receipt"),
+        shadow("contributions", "id", "contribution"),
     )
-    return row, optional(payment.read)(row["payment"])
+
+    def read(outcome: Row, call: Call) -> Moved:
+        return answer(outcome, read_payment(outcome["payment"], call))
+
+    return moving(reading, function, shadows, columns, read, signed=signed)
 
 
 def _refusal(outcome: asyncpg.Record) -> problems.Refusal:

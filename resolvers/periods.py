@@ -1,12 +1,13 @@
 """Payable periods: what a person owes and has not paid, cut to the mode in which it is paid."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from contributions import months
 from contributions.records import Period
 from contributions.schedule import pay_by
 from resolvers.asking import Ask, asks
-from resolvers.reading import Column, Reading, Row
+from resolvers.call import Call
+from resolvers.reading import Column, Read, Reading, Row
 from resolvers.schedules import TIER_COLUMNS, read_tiers, schedule_id_of
 
 CURRENT_YEAR = "CURRENT_YEAR"
@@ -18,24 +19,23 @@ INSURANCES_WITH_PERIODS = frozenset({"PENSION"})
 
 def periods_of(
     reading: Reading, payer_id: str, insurance: str | None, mode: str | None, *, with_tiers: bool
-) -> tuple[str, Callable[[Sequence[Row]], tuple[Period, ...]]]:
+) -> tuple[str, Read[tuple[Period, ...]]]:
     """Return the SQL of a payer's periods as an array in the order of their months, and its reader.
 
     `payer_id` is an SQL expression. CURRENT_YEAR is January to December of the business date's year, at a
     tier of the payer's choice; ARREARS the years before, which the agency assesses: their tiers are empty.
     """
-    year = reading.call.business_date.year
-    january = reading.bind(months.first_of_year(year), "integer")
+    january = reading.of_call(lambda call: months.first_of_year(call.business_date.year), "integer")
     windows = []
     if mode in (None, ARREARS):
         windows.append(f"('{ARREARS}', int4range(NULL, {january}))")
     if mode in (None, CURRENT_YEAR):
-        next_january = reading.bind(months.last_of_year(year) + 1, "integer")
+        next_january = reading.of_call(lambda call: months.last_of_year(call.business_date.year) + 1, "integer")
         windows.append(f"('{CURRENT_YEAR}', int4range({january}, {next_january}))")
     wanted = [i for i in sorted(INSURANCES_WITH_PERIODS) if insurance in (None, i)]
     tiers = "NULL"
     if with_tiers:
-        schedule_id = schedule_id_of("u.insurance", reading.bind(year, "integer"), "u.pooling_area")
+        schedule_id = schedule_id_of("u.insurance", reading.of_call(business_year, "integer"), "u.pooling_area")
         tiers = f"""(
             SELECT ARRAY(
                 SELECT ROW({TIER_COLUMNS}) FROM schedule_tiers AS t
@@ -48,14 +48,20 @@ def periods_of(
         FROM unpaid_months AS u
         CROSS JOIN (VALUES {", ".join(windows)}) AS w (mode, months)
         CROSS JOIN unnest(u.months * int4multirange(w.months)) AS run
-        WHERE u.payer_id = {payer_id} AND u.insurance = ANY({reading.bind(wanted, "text[]")})
+        WHERE u.payer_id = {payer_id} AND u.insurance = ANY({reading.fixed(wanted, "text[]")})
         ORDER BY lower(run)
     )"""
 
-    def read(rows: Sequence[Row]) -> tuple[Period, ...]:
-        return tuple(_period(row, year) for row in rows)
+    def read(rows: Sequence[Row], call: Call) -> tuple[Period, ...]:
+        year = business_year(call)
+        return tuple([_period(row, year) for row in rows])
 
     return sql, read
+
+
+def business_year(call: Call) -> int:
+    """Return the year of the business date, whose months are paid in the current year's mode."""
+    return call.business_date.year
 
 
 def _period(row: Row, business_year: int) -> Period:

@@ -7,7 +7,19 @@ from resolvers import periods
 from resolvers.asking import Asked
 from resolvers.call import Call
 from resolvers.payables import standing_payment
-from resolvers.reading import Column, Reading, Row, Shape, shape_of, with_answers
+from resolvers.reading import (
+    Column,
+    Reading,
+    Row,
+    Shape,
+    Statement,
+    client_id,
+    composed,
+    composed_once,
+    institution_id,
+    shape_of,
+    with_answers,
+)
 from resolvers.records import Answers, Quote
 from resolvers.schedules import read_schedule, schedule_id_of, schedule_row
 
@@ -35,11 +47,12 @@ def quote_shape(reading: Reading, at: str, asked: Asked) -> Shape[Quote]:
         )""",
     )
 
-    def make(row: Row, answers: Answers) -> Quote:
+    def make(row: Row, answers: Answers, call: Call) -> Quote:
         tier = Tier(*row[6:11])
         first_month, last_month = row[2], row[3]
         return Quote(
-            id=reading.call.opaque_id("Quote", row[0]),
+            call.opaque_id,
+            row[0],
             insurance=row[1],
             first_month=first_month,
             last_month=last_month,
@@ -74,7 +87,7 @@ async def request_quote(
     row_id = call.row_id("Payer", payer_id)
     if row_id is None:
         raise PayerNotFound
-    payable, schedules = await _current_year(call, row_id, insurance)
+    payable, schedules = await _current_year(insurance).get(call, row_id)
     period = period_containing(payable, first_month, last_month)
     if period is None:
         raise PeriodNotPayable(payable)
@@ -85,32 +98,31 @@ async def request_quote(
     return await _keep(call, row_id, period, schedule, tier, lines, asked)
 
 
-async def _current_year(
-    call: Call, payer_row_id: int, insurance: str
-) -> tuple[tuple[Period, ...], dict[str, Schedule]]:
-    """Return the payable periods of the current year, and the schedule of each pooling area in them."""
-    reading = Reading(call)
-    payer_id = reading.bind(payer_row_id, "bigint")
-    sql, read = periods.periods_of(reading, payer_id, insurance, periods.CURRENT_YEAR, with_tiers=True)
-    schedule_id = schedule_id_of(
-        reading.bind(insurance, "text"), reading.bind(call.business_date.year, "integer"), "e.pooling_area"
-    )
-    row = await reading.fetch_row(
-        f"""
+@composed_once
+def _current_year(insurance: str) -> Statement[tuple[tuple[Period, ...], dict[str, Schedule]]]:
+    """Read the payable periods of the current year, and the schedule of each pooling area in them."""
+    reading = Reading()
+    payer_id = reading.given("bigint")
+    periods_sql, read_periods = periods.periods_of(reading, payer_id, insurance, periods.CURRENT_YEAR, with_tiers=True)
+    insured = reading.fixed(insurance, "text")
+    schedule_id = schedule_id_of(insured, reading.of_call(periods.business_year, "integer"), "e.pooling_area")
+    sql = f"""
         SELECT
-            {sql},
+            {periods_sql},
             ARRAY(
                 SELECT ROW(e.pooling_area, {schedule_row(schedule_id)})
                 FROM (
                     SELECT DISTINCT x.pooling_area FROM enrolments AS x
-                    WHERE x.payer_id = {payer_id} AND x.insurance = {reading.bind(insurance, "text")}
+                    WHERE x.payer_id = {payer_id} AND x.insurance = {insured}
                 ) AS e
             )
-        """
-    )
-    assert row is not None  # a SELECT without FROM has one row
-    schedules = {area: read_schedule(schedule) for area, schedule in row[1]}
-    return read(row[0]), {area: schedule for area, schedule in schedules.items() if schedule is not None}
+    """
+
+    def read(row: Row, call: Call) -> tuple[tuple[Period, ...], dict[str, Schedule]]:
+        schedules = {area: read_schedule(schedule) for area, schedule in row[1]}
+        return read_periods(row[0], call), {area: found for area, found in schedules.items() if found is not None}
+
+    return reading.statement(sql, read)
 
 
 async def _keep(
@@ -122,28 +134,47 @@ async def _keep(
     lines: tuple[Line, ...],
     asked: Asked,
 ) -> Quote:
-    reading = Reading(call)
-    bind = reading.bind
+    # The INSERT returns its row.
+    return await _kept(asked).get(
+        call,
+        payer_row_id,
+        period.insurance,
+        period.pooling_area,
+        lines[0].month,
+        lines[-1].month + 1,
+        schedule.rate,
+        tier.code,
+        tier.percent,
+        tier.monthly_base,
+        tier.monthly_amount,
+        tier.note,
+        sum(line.amount for line in lines),
+    )
+
+
+@composed
+def _kept(asked: Asked) -> Statement[Quote]:
+    reading = Reading()
+    given = reading.given
     values = (
-        bind(call.caller.institution_id, "integer"),
-        bind(call.caller.client_id, "text"),
-        bind(payer_row_id, "bigint"),
-        bind(period.insurance, "text"),
-        bind(period.pooling_area, "text"),
-        f"int4range({bind(lines[0].month, 'integer')}, {bind(lines[-1].month + 1, 'integer')})",
-        bind(schedule.rate, "numeric"),
-        bind(tier.code, "text"),
-        bind(tier.percent, "integer"),
-        bind(tier.monthly_base, "numeric"),
-        bind(tier.monthly_amount, "numeric"),
-        bind(tier.note, "text"),
-        bind(sum(line.amount for line in lines), "numeric"),
-        f"now() + {bind(call.quote_ttl, 'interval')}",
+        reading.of_call(institution_id, "integer"),
+        reading.of_call(client_id, "text"),
+        given("bigint"),
+        given("text"),
+        given("text"),
+        f"int4range({given('integer')}, {given('integer')})",
+        given("numeric"),
+        given("text"),
+        given("integer"),
+        given("numeric"),
+        given("numeric"),
+        given("text"),
+        given("numeric"),
+        f"now() + {reading.of_call(lambda call: call.quote_ttl, 'interval')}",
     )
     # The new row goes by the table's own name, so that the tree is read from it in the same statement.
     quote = quote_shape(reading, "q", asked)
-    row = await reading.fetch_row(
-        f"""
+    sql = f"""
         WITH quotes AS (
             INSERT INTO quotes (
                 institution_id, client_id, payer_id, insurance, pooling_area, months, rate, tier_code,
@@ -153,7 +184,5 @@ async def _keep(
             RETURNING *
         )
         SELECT {", ".join(quote.columns)} FROM quotes AS q
-        """
-    )
-    assert row is not None  # the INSERT returns its row
-    return quote.read(row)
+    """
+    return reading.statement(sql, quote.read)

@@ -4,10 +4,14 @@ A record's shape is the list of SQL columns that it is read from and the functio
 them. What leads to other records becomes one more column: a correlated subquery that returns a ROW, or an
 ARRAY of ROWs, in the shape of the other record. So the selection decides the joins, and a tree of any depth
 is one statement. Only constants of this package become SQL text; every value of a caller is a parameter.
+
+A statement is composed once and kept with what is asked: it knows no call. What comes of a call, its institution or
+its business date, is worked out anew each time that the statement runs.
 """
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from resolvers.asking import Asked
@@ -16,6 +20,8 @@ from resolvers.call import Call
 Record = TypeVar("Record")
 #: A row of a result or a ROW inside one: asyncpg types neither.
 Row = Any
+#: Makes a record, or a tuple of them, of what PostgreSQL answered.
+Read = Callable[[Any, Call], Record]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,7 @@ class Shape(Generic[Record]):
     """The columns of a record, and what makes the record of them."""
 
     columns: tuple[str, ...]
-    read: Callable[[Row], Record]
+    read: Read[Record]
 
     @property
     def row(self) -> str:
@@ -37,32 +43,103 @@ class Column:
 
     key: Hashable
     sql: str
-    read: Callable[[Any], Any]
+    read: Read[Any]
 
 
 class Reading:
-    """One statement being composed for one call: its parameters and its aliases."""
+    """One statement being composed: its parameters and its aliases."""
 
-    def __init__(self, call: Call) -> None:
-        self.call = call
-        self.parameters: list[Any] = []
+    def __init__(self) -> None:
+        #: The parameters, with a gap for each that only a call or its run has.
+        self._parameters: list[Any] = []
+        self._of_call: list[tuple[int, Callable[[Call], Any]]] = []
+        self._given: list[int] = []
         self._aliases = 0
 
-    def bind(self, value: object, sql_type: str) -> str:
-        """Return the placeholder of a parameter of this SQL type."""
-        self.parameters.append(value)
-        return f"${len(self.parameters)}::{sql_type}"
+    def of_call(self, value: Callable[[Call], object], sql_type: str) -> str:
+        """Return the placeholder of what each call has, such as its institution."""
+        self._of_call.append((len(self._parameters), value))
+        return self.fixed(None, sql_type)
+
+    def given(self, sql_type: str) -> str:
+        """Return the placeholder of the next value that is given when the statement runs."""
+        self._given.append(len(self._parameters))
+        return self.fixed(None, sql_type)
+
+    def fixed(self, value: object, sql_type: str) -> str:
+        """Return the placeholder of what follows from what is asked alone: every call has the same."""
+        self._parameters.append(value)
+        return f"${len(self._parameters)}::{sql_type}"
 
     def alias(self, prefix: str) -> str:
         """Return a table alias that is used nowhere else in the statement."""
         self._aliases += 1
         return f"{prefix}{self._aliases}"
 
-    async def fetch_row(self, sql: str) -> Row | None:
-        """Run the statement with what was bound."""
-        row: Row | None = await self.call.pool.fetchrow(sql, *self.parameters)
+    def statement(self, sql: str, read: Read[Record]) -> "Statement[Record]":
+        """Return the composed statement, and what makes the answer of its row."""
+        return Statement(sql, read, tuple(self._parameters), tuple(self._of_call), tuple(self._given))
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Generic[Record]):
+    """A composed statement: serves any call, with as many values given as it was composed for."""
+
+    sql: str
+    read: Read[Record]
+    fixed: tuple[Any, ...]
+    #: By their places among the parameters.
+    of_call: tuple[tuple[int, Callable[[Call], Any]], ...]
+    given: tuple[int, ...]
+
+    def parameters(self, call: Call, given: Sequence[object]) -> list[Any]:
+        """Return the parameters for one call. Raises what working them out raises: BadInput for a foreign cursor."""
+        parameters = list(self.fixed)
+        for place, of_call in self.of_call:
+            parameters[place] = of_call(call)
+        for place, value in zip(self.given, given, strict=True):
+            parameters[place] = value
+        return parameters
+
+    async def fetch_row(self, call: Call, *given: object) -> Row | None:
+        """Run it, and return its first row as it is, None without one."""
+        row: Row | None = await call.pool.fetchrow(self.sql, *self.parameters(call, given))
         return row
 
+    async def fetch(self, call: Call, *given: object) -> list[Row]:
+        """Run it, and return its rows as they are."""
+        return await call.pool.fetch(self.sql, *self.parameters(call, given))
+
+    async def find(self, call: Call, *given: object) -> Record | None:
+        """Run it, and return what its first row is read as, None without one."""
+        row = await self.fetch_row(call, *given)
+        return None if row is None else self.read(row, call)
+
+    async def get(self, call: Call, *given: object) -> Record:
+        """Run a statement that always has a row, and return what it is read as."""
+        row = await self.fetch_row(call, *given)
+        assert row is not None, "a statement that always has a row"
+        return self.read(row, call)
+
+
+def composed(compose: Callable[..., Statement[Record]]) -> Callable[..., Statement[Record]]:
+    """Let a function of what is asked, and of options, be called once for each: its statements are kept.
+
+    They are kept with what is asked; options are hashable and few, such as whether there is a cursor.
+    """
+
+    def kept(asked: Asked, *options: Hashable) -> Statement[Record]:
+        key = (compose, *options)
+        statement: Statement[Record] | None = asked.composed.get(key)
+        if statement is None:
+            statement = asked.composed[key] = compose(asked, *options)
+        return statement
+
+    return kept
+
+
+#: Composes statements for which nothing is asked, each once.
+composed_once = lru_cache(maxsize=64)  # options are an insurance or a mode: there are fewer
 
 ShapeOf = Callable[[Reading, str, Asked], Shape[Any]]
 Shaping = TypeVar("Shaping", bound=ShapeOf)
@@ -88,19 +165,33 @@ def shape(kind: str, reading: Reading, alias: str, asked: Asked) -> Shape[Any]:
 
 
 def with_answers(
-    columns: Sequence[str], answers: Sequence[Column], make: Callable[[Row, dict[Hashable, Any]], Record]
+    columns: Sequence[str], answers: Sequence[Column], make: Callable[[Row, dict[Hashable, Any], Call], Record]
 ) -> Shape[Record]:
     """Return a shape of plain columns followed by the answers that were asked for."""
     width = len(columns)
+    readers = tuple((answer.key, answer.read, width + place) for place, answer in enumerate(answers))
 
-    def read(row: Row) -> Record:
-        return make(
-            row[:width], {answer.key: answer.read(value) for answer, value in zip(answers, row[width:], strict=True)}
-        )
+    def read(row: Row, call: Call) -> Record:
+        return make(row, {key: read(row[place], call) for key, read, place in readers}, call)
 
     return Shape((*columns, *(answer.sql for answer in answers)), read)
 
 
-def optional(read: Callable[[Row], Record]) -> Callable[[Row | None], Record | None]:
+def optional(read: Read[Record]) -> Read[Record | None]:
     """Return a reader that lets NULL be None."""
-    return lambda value: None if value is None else read(value)
+    return lambda value, call: None if value is None else read(value, call)
+
+
+def institution_id(call: Call) -> int:
+    """Return the caller's institution: a parameter of most statements."""
+    return call.caller.institution_id
+
+
+def client_id(call: Call) -> str:
+    """Return the calling client."""
+    return call.caller.client_id
+
+
+def business_date(call: Call) -> object:
+    """Return the business date of a call."""
+    return call.business_date

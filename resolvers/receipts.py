@@ -5,8 +5,8 @@ import re
 from contributions.problems import BadInput
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
-from resolvers.pages import node_asked, page_reader, page_size, row_after
-from resolvers.reading import Column, Reading, Row, Shape, shape, shape_of
+from resolvers.pages import id_of, is_after, node_asked, page_reader, page_size
+from resolvers.reading import Column, Reading, Row, Shape, Statement, composed, institution_id, shape, shape_of
 from resolvers.records import PoolingArea, Receipt
 
 #: The business date and the payment's number.
@@ -35,10 +35,11 @@ def receipt_shape(reading: Reading, at: str, asked: Asked) -> Shape[Receipt]:
         f"{at}.bank_reference",
     )
 
-    def read(row: Row) -> Receipt:
+    def read(row: Row, call: Call) -> Receipt:
         number, verification_code, issued_at = row[1]
         return Receipt(
-            id=reading.call.opaque_id("Receipt", row[0]),
+            call.opaque_id,
+            row[0],
             number=number,
             status="VALID" if row[4] else "VOID",
             masked_name=row[2][0],
@@ -63,40 +64,42 @@ def receipts_of_payer(reading: Reading, payer_id: str, ask: Ask) -> Column:
     at = reading.alias("p")
     conditions = [
         f"{at}.payer_id = {payer_id}",
-        f"{at}.institution_id = {reading.bind(reading.call.caller.institution_id, 'integer')}",
+        f"{at}.institution_id = {reading.of_call(institution_id, 'integer')}",
     ]
     if after is not None:
-        after_id = row_after(reading.call, "Receipt", after, f"{ask.name}.after")
-        conditions.append(f"{at}.id > {reading.bind(after_id, 'bigint')}")
+        conditions.append(is_after(reading, f"{at}.id", "Receipt", after, f"{ask.name}.after"))
     year = ask.arguments.get("year")
     if year is not None:
         if not 1900 <= year <= 2999:
             raise BadInput(f"{ask.name}.year", "must be 1900 to 2999")
-        conditions.append(f"date_part('year', {at}.business_date) = {reading.bind(year, 'integer')}")
+        conditions.append(f"date_part('year', {at}.business_date) = {reading.fixed(year, 'integer')}")
     receipt = shape("Receipt", reading, at, node_asked(ask.asked_of("ReceiptConnection"), "ReceiptEdge", "Receipt"))
     sql = f"""ARRAY(
         SELECT {receipt.row} FROM payments AS {at}
         WHERE {" AND ".join(conditions)}
         ORDER BY {at}.id
-        LIMIT {reading.bind(size + 1, "integer")}
+        LIMIT {reading.fixed(size + 1, "integer")}
     )"""
-    return Column(ask.key, sql, page_reader(receipt, size, lambda node: str(node.id), after=after))
+    return Column(ask.key, sql, page_reader(receipt, size, id_of, after=after))
 
 
 async def receipt(call: Call, number: str, asked: Asked) -> Receipt | None:
     """Return a receipt of the caller's institution by its number; None for any other."""
     if _NUMBER.fullmatch(number) is None:
         return None
-    reading = Reading(call)
+    return await _receipt_of_number(asked).find(call, number)
+
+
+@composed
+def _receipt_of_number(asked: Asked) -> Statement[Receipt]:
+    reading = Reading()
     found = shape("Receipt", reading, "p", asked)
-    row = await reading.fetch_row(
-        f"""
+    sql = f"""
         SELECT {", ".join(found.columns)}
         FROM receipts AS x
         INNER JOIN payments AS p ON x.payment_id = p.id
         WHERE
-            x.number = {reading.bind(number, "text")}
-            AND p.institution_id = {reading.bind(call.caller.institution_id, "integer")}
-        """
-    )
-    return None if row is None else found.read(row)
+            x.number = {reading.given("text")}
+            AND p.institution_id = {reading.of_call(institution_id, "integer")}
+    """
+    return reading.statement(sql, found.read)

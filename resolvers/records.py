@@ -5,17 +5,33 @@ take arguments or lead to other records, under `asking.key_of`.
 """
 
 import datetime
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
+from contributions.plain import record
 from contributions.records import Line, RunOfMonths, Schedule, Tier
 
 Answers = Mapping[Hashable, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class Identified:
+    """A record of one row. Its id is the caller's institution's own, and is worked out when somebody asks for it."""
+
+    kind: ClassVar[str]
+
+    #: Makes the id of kind and row.
+    opaque_id: Callable[[str, int], str]
+    row_id: int
+
+    @property
+    def id(self) -> str:
+        """Return the id."""
+        return self.opaque_id(self.kind, self.row_id)
+
+
+@record
 class PoolingArea:
     """统筹地区."""
 
@@ -23,7 +39,7 @@ class PoolingArea:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Enrolment:
     """参保: from its first month on, to its last if it ended."""
 
@@ -33,7 +49,7 @@ class Enrolment:
     last_month: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ScheduleInArea:
     """A published schedule with the pooling area that published it."""
 
@@ -41,21 +57,23 @@ class ScheduleInArea:
     pooling_area: PoolingArea
 
 
-@dataclass(frozen=True, slots=True)
-class Payer:
-    """缴费人. The id is the caller's institution's own."""
+@record
+class Payer(Identified):
+    """缴费人."""
 
-    id: str
+    kind: ClassVar[str] = "Payer"
+
     masked_name: str
     masked_resident_id: str
     answers: Answers
 
 
-@dataclass(frozen=True, slots=True)
-class Quote(RunOfMonths):
+@record
+class Quote(Identified, RunOfMonths):
     """A price for a run of months, at one tier."""
 
-    id: str
+    kind: ClassVar[str] = "Quote"
+
     insurance: str
     first_month: int
     last_month: int
@@ -67,15 +85,15 @@ class Quote(RunOfMonths):
     answers: Answers
 
 
-@dataclass(frozen=True, slots=True)
-class AssessedBill(RunOfMonths):
+@record
+class AssessedBill(Identified, RunOfMonths):
     """核定: an amount that an agency set for a run of months."""
 
-    id: str
+    kind: ClassVar[str] = "AssessedBill"
+
     bill_number: str
     origin: str
     insurance: str
-    pooling_area: PoolingArea
     first_month: int
     last_month: int
     amount: Decimal
@@ -84,12 +102,19 @@ class AssessedBill(RunOfMonths):
     status: str
     answers: Answers
 
+    @property
+    def pooling_area(self) -> PoolingArea:
+        """Return the pooling area, which is read where it is asked for."""
+        area: PoolingArea = self.answers["pooling_area"]
+        return area
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+
+@record
+class Payment(Identified):
     """A payment that the gateway accepted."""
 
-    id: str
+    kind: ClassVar[str] = "Payment"
+
     bank_reference: str
     amount: Decimal
     status: str
@@ -102,11 +127,12 @@ class Payment:
     answers: Answers
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+@record
+class Receipt(Identified):
     """电子缴费凭证, of a payment through the caller's institution."""
 
-    id: str
+    kind: ClassVar[str] = "Receipt"
+
     number: str
     status: str
     masked_name: str
@@ -121,7 +147,7 @@ class Receipt:
     verification_code: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Institution:
     """A collecting bank or the tax authority."""
 
@@ -129,11 +155,12 @@ class Institution:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refund:
+@record
+class Refund(Identified):
     """退费: one request to give a payment back, with the facts of the payment, and what became of it."""
 
-    id: str
+    kind: ClassVar[str] = "Refund"
+
     status: str
     reason: str
     requested_at: datetime.datetime
@@ -152,7 +179,7 @@ class Refund:
     business_date: datetime.date
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SettlementTotal:
     """How many payments, and how much together."""
 
@@ -160,7 +187,7 @@ class SettlementTotal:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SettlementDifference:
     """One way in which the bank's list and the ledger differ."""
 
@@ -170,7 +197,7 @@ class SettlementDifference:
     bank_amount: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SettlementDay:
     """One institution's business day."""
 
@@ -187,7 +214,7 @@ class SettlementDay:
         return SettlementTotal(self.accepted.count - self.reversed.count, self.accepted.amount - self.reversed.amount)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PaymentAccepted:
     """A payment that is in the ledger; replayed when it had been accepted before."""
 
@@ -195,7 +222,7 @@ class PaymentAccepted:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PaymentReversed:
     """A payment that is reversed; replayed when it had been reversed before."""
 
@@ -203,7 +230,7 @@ class PaymentReversed:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RefundRequested:
     """A request that stands; replayed when it had been made before."""
 
@@ -212,7 +239,7 @@ class RefundRequested:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RefundDecided:
     """A refund with its decision; replayed when it had been decided so before."""
 
@@ -220,7 +247,7 @@ class RefundDecided:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BillsAssessed:
     """An agency's batch, taken over; replayed when it had been before."""
 
@@ -229,15 +256,20 @@ class BillsAssessed:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Edge:
-    """A node of a page with the position after which the next page begins."""
+    """A node of a page."""
 
-    cursor: str
     node: Any
+    cursor_of: Callable[[Any], str]
+
+    @property
+    def cursor(self) -> str:
+        """Return the position after which the next page begins."""
+        return self.cursor_of(self.node)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """One page of a connection, in the order of the Relay cursor specification."""
 

@@ -1,5 +1,7 @@
 """Refunds, 退费: asked for by the bank after a payment's business date, decided by the agency of the insurance."""
 
+from dataclasses import dataclass
+
 import asyncpg
 
 from auth import scopes
@@ -7,10 +9,23 @@ from contributions import problems
 from resolvers.asking import Ask, Asked, asked_below
 from resolvers.bills import INSURANCE_OF_AGENCY
 from resolvers.call import Call
-from resolvers.pages import node_asked, page_reader, page_size, row_after
-from resolvers.reading import Column, Reading, Row, Shape, optional, shape, shape_of
+from resolvers.pages import node_asked, page, page_statement, place_of
+from resolvers.reading import (
+    Column,
+    Reading,
+    Row,
+    Shape,
+    Statement,
+    business_date,
+    client_id,
+    composed,
+    institution_id,
+    optional,
+    shape,
+    shape_of,
+)
 from resolvers.records import Institution, Page, PoolingArea, Refund, RefundDecided, RefundRequested
-from resolvers.shadow import move, shadow
+from resolvers.shadow import move, moving, shadow
 
 #: What a request or a decision writes.
 _SHADOWS = (
@@ -49,12 +64,13 @@ def refund_shape(reading: Reading, at: str, _asked: Asked) -> Shape[Refund]:
         )""",
     )
 
-    def read(row: Row) -> Refund:
+    def read(row: Row, call: Call) -> Refund:
         row_id, status, reason, requested_at, decided_at, decision_reason, institution, *rest = row
         receipt_number, insurance, masks, payment = rest
         bank_reference, first_month, last_month, amount, business_date, area = payment
         return Refund(
-            id=reading.call.opaque_id("Refund", row_id),
+            call.opaque_id,
+            row_id,
             status=status,
             reason=reason,
             requested_at=requested_at,
@@ -87,43 +103,49 @@ def refund_of_payment(reading: Reading, at: str, ask: Ask) -> Column:
     return Column(ask.key, sql, optional(refund.read))
 
 
-def visible_refund(reading: Reading, at: str) -> str:
-    """Return the condition under which a refund is the caller's to see.
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Which refunds a caller may see: those that it asked for, and those of an insurance that it decides about."""
 
-    A bank sees what it asked for, with payment:reverse; an agency what it decides about, with refund:decide.
-    """
-    caller = reading.call.caller
+    own: bool
+    insurance: str | None
+
+
+def sight_of(call: Call) -> Sight:
+    """Return what the caller sees: a bank with payment:reverse its own, an agency, by refund:decide, its insurance."""
+    caller = call.caller
+    decides = scopes.REFUND_DECIDE in caller.scopes
+    return Sight(
+        own=scopes.PAYMENT_REVERSE in caller.scopes,
+        insurance=INSURANCE_OF_AGENCY.get(caller.institution_kind) if decides else None,
+    )
+
+
+def visible_refund(reading: Reading, at: str, sight: Sight) -> str:
+    """Return the condition under which a refund is the caller's to see."""
     ways = []
-    if scopes.PAYMENT_REVERSE in caller.scopes:
-        ways.append(f"{at}.institution_id = {reading.bind(caller.institution_id, 'integer')}")
-    if scopes.REFUND_DECIDE in caller.scopes and (insurance := INSURANCE_OF_AGENCY.get(caller.institution_kind)):
-        ways.append(f"{at}.insurance = {reading.bind(insurance, 'text')}")
+    if sight.own:
+        ways.append(f"{at}.institution_id = {reading.of_call(institution_id, 'integer')}")
+    if sight.insurance is not None:
+        ways.append(f"{at}.insurance = {reading.fixed(sight.insurance, 'text')}")
     return f"({' OR '.join(ways)})" if ways else "FALSE"
 
 
 async def refunds(call: Call, status: str | None, first: int | None, after: str | None, asked: Asked) -> Page:
     """Return the refunds that the caller may see, the oldest first."""
-    reading = Reading(call)
-    size = page_size(first, "first")
-    conditions = [visible_refund(reading, "r")]
-    if after is not None:
-        after_id = row_after(call, "Refund", after, "after")
-        conditions.append(f"r.id > {reading.bind(after_id, 'bigint')}")
+    place = place_of(call, "Refund", first, after)
+    statement = _page_of_refunds(asked, sight_of(call), status, place.is_first)
+    return page(await statement.get(call, *place.given), place)
+
+
+@composed
+def _page_of_refunds(asked: Asked, sight: Sight, status: str | None, is_first: bool) -> Statement[tuple[Refund, ...]]:
+    reading = Reading()
+    conditions = [visible_refund(reading, "r", sight)]
     if status is not None:
         conditions.append(f"r.approved {_APPROVED[status]}")
     found = refund_shape(reading, "r", node_asked(asked, "RefundEdge", "Refund"))
-    row = await reading.fetch_row(
-        f"""
-        SELECT ARRAY(
-            SELECT {found.row} FROM refunds AS r
-            WHERE {" AND ".join(conditions)}
-            ORDER BY r.id
-            LIMIT {reading.bind(size + 1, "integer")}
-        )
-        """
-    )
-    assert row is not None  # a SELECT without FROM has one row
-    return page_reader(found, size, lambda node: str(node.id), after=after)(row[0])
+    return page_statement(reading, found, "refunds AS r", "r.id", conditions, is_first=is_first)
 
 
 async def request_refund(call: Call, bank_reference: str, reason: str, asked: Asked) -> RefundRequested:
@@ -131,33 +153,38 @@ async def request_refund(call: Call, bank_reference: str, reason: str, asked: As
 
     Raises PaymentNotFound or PaymentNotRefundable.
     """
-    reading = Reading(call)
-    bind = reading.bind
+    return await move(call, _request(asked, call.signature is not None), bank_reference, reason)
+
+
+@composed
+def _request(asked: Asked, signed: bool) -> Statement[RefundRequested]:
+    reading = Reading()
     function = f"""request_refund(
-        {bind(call.caller.institution_id, "integer")},
-        {bind(call.caller.client_id, "text")},
-        {bind(bank_reference, "text")},
-        {bind(reason, "text")},
-        {bind(call.business_date, "date")}
+        {reading.of_call(institution_id, "integer")},
+        {reading.of_call(client_id, "text")},
+        {reading.given("text")},
+        {reading.given("text")},
+        {reading.of_call(business_date, "date")}
     )"""
     refund = refund_shape(reading, "r", asked_below(asked, "refund", "Refund"))
     payment = shape("Payment", reading, "p", asked_below(asked, "payment", "Payment"))
-    outcome = await move(
-        reading,
-        function,
-        _SHADOWS,
-        f"""
+    columns = f"""
         o.outcome,
         o.status,
         (SELECT {refund.row} FROM refunds AS r WHERE r.id = (o.refund).id) AS refund,
         (SELECT {payment.row} FROM payments AS p WHERE p.id = (o.payment).id) AS payment
-        """,
-    )
-    if outcome["refund"] is None:
-        raise _refusal(outcome)
-    return RefundRequested(
-        refund.read(outcome["refund"]), payment.read(outcome["payment"]), replayed=outcome["outcome"] == "REPLAYED"
-    )
+    """
+
+    def read(outcome: Row, call: Call) -> RefundRequested:
+        if outcome["refund"] is None:
+            raise _refusal(outcome)
+        return RefundRequested(
+            refund.read(outcome["refund"], call),
+            payment.read(outcome["payment"], call),
+            replayed=outcome["outcome"] == "REPLAYED",
+        )
+
+    return moving(reading, function, _SHADOWS, columns, read, signed=signed)
 
 
 async def decide_refund(call: Call, refund_id: str, approve: bool, reason: str, asked: Asked) -> RefundDecided:
@@ -165,29 +192,33 @@ async def decide_refund(call: Call, refund_id: str, approve: bool, reason: str, 
 
     Raises RefundNotFound, or RefundNotDecidable when it has been decided otherwise.
     """
-    reading = Reading(call)
-    bind = reading.bind
+    statement = _decide(asked, call.signature is not None)
+    return await move(call, statement, call.row_id("Refund", refund_id), approve, reason)
+
+
+@composed
+def _decide(asked: Asked, signed: bool) -> Statement[RefundDecided]:
+    reading = Reading()
     function = f"""decide_refund(
-        {bind(call.caller.client_id, "text")},
-        {bind(INSURANCE_OF_AGENCY.get(call.caller.institution_kind), "text")},
-        {bind(call.row_id("Refund", refund_id), "bigint")},
-        {bind(approve, "boolean")},
-        {bind(reason, "text")}
+        {reading.of_call(client_id, "text")},
+        {reading.of_call(lambda call: INSURANCE_OF_AGENCY.get(call.caller.institution_kind), "text")},
+        {reading.given("bigint")},
+        {reading.given("boolean")},
+        {reading.given("text")}
     )"""
     refund = refund_shape(reading, "r", asked_below(asked, "refund", "Refund"))
-    outcome = await move(
-        reading,
-        function,
-        _SHADOWS,
-        f"""
+    columns = f"""
         o.outcome,
         o.status,
         (SELECT {refund.row} FROM refunds AS r WHERE r.id = (o.refund).id) AS refund
-        """,
-    )
-    if outcome["refund"] is None:
-        raise _refusal(outcome)
-    return RefundDecided(refund.read(outcome["refund"]), replayed=outcome["outcome"] == "REPLAYED")
+    """
+
+    def read(outcome: Row, call: Call) -> RefundDecided:
+        if outcome["refund"] is None:
+            raise _refusal(outcome)
+        return RefundDecided(refund.read(outcome["refund"], call), replayed=outcome["outcome"] == "REPLAYED")
+
+    return moving(reading, function, _SHADOWS, columns, read, signed=signed)
 
 
 def _refusal(outcome: asyncpg.Record) -> problems.Refusal:

@@ -5,7 +5,7 @@ from typing import Any
 
 from contributions.records import Schedule, Tier
 from resolvers.call import Call
-from resolvers.reading import Reading, Row
+from resolvers.reading import Reading, Row, Statement, composed_once
 from resolvers.records import PoolingArea, ScheduleInArea
 
 #: GB/T 2260.
@@ -69,23 +69,28 @@ async def schedule_in_area(call: Call, insurance: str, year: int, pooling_area: 
     """Return the schedule of a year for a pooling area, or for the province when none is named."""
     if pooling_area is not None and _AREA_CODE.fullmatch(pooling_area) is None:
         return None
-    reading = Reading(call)
-    area = (
-        "(SELECT p.code FROM pooling_areas AS p WHERE p.province_code IS NULL)"
-        if pooling_area is None
-        else reading.bind(pooling_area, "text")
-    )
-    schedule_id = schedule_id_of(reading.bind(insurance, "text"), reading.bind(year, "integer"), area)
-    row = await reading.fetch_row(
-        f"""
+    if pooling_area is None:
+        return await _schedule(False).find(call, insurance, year)
+    return await _schedule(True).find(call, insurance, year, pooling_area)
+
+
+@composed_once
+def _schedule(of_area: bool) -> Statement[ScheduleInArea]:
+    reading = Reading()
+    insurance, year = reading.given("text"), reading.given("integer")
+    area = "(SELECT p.code FROM pooling_areas AS p WHERE p.province_code IS NULL)"
+    if of_area:
+        area = reading.given("text")
+    sql = f"""
         SELECT {schedule_row("found.id")}, a.code, a.name
-        FROM (SELECT {schedule_id} AS id) AS found
+        FROM (SELECT {schedule_id_of(insurance, year, area)} AS id) AS found
         INNER JOIN schedules AS s ON found.id = s.id
         INNER JOIN pooling_areas AS a ON s.pooling_area = a.code
-        """
-    )
-    if row is None:
-        return None
-    schedule = read_schedule(row[0])
-    assert schedule is not None  # the join found it
-    return ScheduleInArea(schedule, PoolingArea(row[1], row[2]))
+    """
+
+    def read(row: Row, _call: Call) -> ScheduleInArea:
+        schedule = read_schedule(row[0])
+        assert schedule is not None  # the join found it
+        return ScheduleInArea(schedule, PoolingArea(row[1], row[2]))
+
+    return reading.statement(sql, read)

@@ -11,7 +11,7 @@ from contributions.problems import BadInput, DayNotReconcilable
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
 from resolvers.pages import page_reader, page_size
-from resolvers.reading import Column, Reading, Row, Shape, with_answers
+from resolvers.reading import Column, Reading, Row, Shape, Statement, composed, institution_id, with_answers
 from resolvers.records import Answers, SettlementDay, SettlementDifference, SettlementTotal
 
 #: The bank's list of a small day as GraphQL input: what a request body of the endpoint's size can carry.
@@ -33,10 +33,16 @@ class BankEntry:
 
 async def settlement_day(call: Call, date: datetime.date, asked: Asked) -> SettlementDay:
     """Return one business day of the caller's institution, OPEN until the bank has sent a list."""
-    reading = Reading(call)
-    institution_id = reading.bind(call.caller.institution_id, "integer")
-    day = reading.bind(date, "date")
-    answers = [_differences(reading, institution_id, day, ask) for ask in asked if ask.name == "differences"]
+    # An aggregate has one row.
+    return await _day(asked).get(call, date)
+
+
+@composed
+def _day(asked: Asked) -> Statement[SettlementDay]:
+    reading = Reading()
+    institution = reading.of_call(institution_id, "integer")
+    day = reading.given("date")
+    answers = [_differences(reading, institution, day, ask) for ask in asked if ask.name == "differences"]
     columns = (
         "t.accepted_count",
         "t.accepted_amount",
@@ -44,18 +50,19 @@ async def settlement_day(call: Call, date: datetime.date, asked: Asked) -> Settl
         "t.reversed_amount",
         f"""(
             SELECT s.reconciled_at FROM settlement_days AS s
-            WHERE s.institution_id = {institution_id} AND s.business_date = {day}
+            WHERE s.institution_id = {institution} AND s.business_date = {day}
         )""",
         f"""EXISTS (
             SELECT 1 FROM settlement_differences AS d
-            WHERE d.institution_id = {institution_id} AND d.business_date = {day}
+            WHERE d.institution_id = {institution} AND d.business_date = {day}
         )""",
+        day,
     )
 
-    def make(row: Row, found: Answers) -> SettlementDay:
+    def make(row: Row, found: Answers, _call: Call) -> SettlementDay:
         reconciled_at = row[4]
         return SettlementDay(
-            date=date,
+            date=row[6],
             status="OPEN" if reconciled_at is None else "DIFFERENT" if row[5] else "RECONCILED",
             accepted=SettlementTotal(row[0], row[1]),
             reversed=SettlementTotal(row[2], row[3]),
@@ -64,13 +71,7 @@ async def settlement_day(call: Call, date: datetime.date, asked: Asked) -> Settl
         )
 
     found = with_answers(columns, answers, make)
-    row = await reading.fetch_row(
-        f"""
-        SELECT {", ".join(found.columns)} FROM {totals(institution_id, day)} AS t
-        """
-    )
-    assert row is not None  # an aggregate has one row
-    return found.read(row)
+    return reading.statement(f"SELECT {', '.join(found.columns)} FROM {totals(institution, day)} AS t", found.read)
 
 
 def totals(institution_id: str, day: str) -> str:
@@ -86,23 +87,23 @@ def totals(institution_id: str, day: str) -> str:
     )"""
 
 
-def _differences(reading: Reading, institution_id: str, day: str, ask: Ask) -> Column:
+def _differences(reading: Reading, institution: str, day: str, ask: Ask) -> Column:
     size = page_size(ask.arguments.get("first"), f"{ask.name}.first")
     after = ask.arguments.get("after")
-    conditions = [f"d.institution_id = {institution_id}", f"d.business_date = {day}"]
+    conditions = [f"d.institution_id = {institution}", f"d.business_date = {day}"]
     if after is not None:
         bank_reference, kind = _read_cursor(after, f"{ask.name}.after")
-        position = f"({reading.bind(bank_reference, 'text')}, {reading.bind(kind, 'text')})"
+        position = f"({reading.fixed(bank_reference, 'text')}, {reading.fixed(kind, 'text')})"
         conditions.append(f"(d.bank_reference, d.kind) > {position}")
     difference: Shape[SettlementDifference] = Shape(
         ("d.kind", "d.bank_reference", "d.gateway_amount", "d.bank_amount"),
-        lambda row: SettlementDifference(*row),
+        lambda row, _call: SettlementDifference(*row),
     )
     sql = f"""ARRAY(
         SELECT {difference.row} FROM settlement_differences AS d
         WHERE {" AND ".join(conditions)}
         ORDER BY d.bank_reference, d.kind
-        LIMIT {reading.bind(size + 1, "integer")}
+        LIMIT {reading.fixed(size + 1, "integer")}
     )"""
     return Column(ask.key, sql, page_reader(difference, size, _cursor, after=after))
 

@@ -1,8 +1,7 @@
 """How a statement that moves money reads what it has just written."""
 
-import asyncpg
-
-from resolvers.reading import Reading
+from resolvers.call import Call
+from resolvers.reading import Read, Reading, Record, Statement
 from resolvers.retrying import retried
 from resolvers.signatures import keeping
 
@@ -22,17 +21,27 @@ def shadow(table: str, key: str, written: str) -> str:
     )"""
 
 
-async def move(reading: Reading, function: str, shadows: tuple[str, ...], columns: str) -> asyncpg.Record:
-    """Run one function that moves money and read `columns` of its `outcome AS o`, in one statement.
+def moving(
+    reading: Reading, function: str, shadows: tuple[str, ...], columns: str, read: Read[Record], *, signed: bool
+) -> Statement[Record]:
+    """Return the statement that runs a function that moves money, and reads `columns` of its `outcome AS o`.
 
-    The signature that the call has is kept with what it moved. A lost race is tried again: nothing was changed by it.
+    With `signed`, the signature that the call has is kept with what it moved.
     """
+    kept = keeping(reading) if signed else ()
     sql = f"""
         WITH
         outcome AS MATERIALIZED (SELECT * FROM {function}),
-        {", ".join((*shadows, *keeping(reading)))}
+        {", ".join((*shadows, *kept))}
         SELECT {columns} FROM outcome AS o
     """
-    row = await retried(lambda: reading.call.pool.fetchrow(sql, *reading.parameters))
+    return reading.statement(sql, read)
+
+
+async def move(call: Call, statement: Statement[Record], *given: object) -> Record:
+    """Run a statement that moves money. A lost race is tried again: nothing was changed by it."""
+    # Worked out once: what is kept of a signature is the same in every try.
+    parameters = statement.parameters(call, given)
+    row = await retried(lambda: call.pool.fetchrow(statement.sql, *parameters))
     assert row is not None  # a function that moves money returns one outcome
-    return row
+    return statement.read(row, call)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from auth.signatures import RequestSignature
+from database import sealing
 from database.vault import Vault
+from resolvers.call import Call
 from resolvers.reading import Reading
 
 #: The length of the signature base, before base and body in what is sealed.
@@ -37,30 +39,35 @@ class KeptSignature:
 
 
 def keeping(reading: Reading) -> tuple[str, ...]:
-    """Return the CTE that keeps the call's signature beside the CTE `outcome`; none when the call has no signature.
+    """Return the CTE that keeps the call's signature beside the CTE `outcome`.
 
     Part of the statement that moves the money, and so of its transaction: neither is there without the other.
     """
-    signature = reading.call.signature
-    if signature is None:
-        return ()
-    vault = reading.call.vault
-    message = len(signature.base).to_bytes(_LENGTH_BYTES) + signature.base + signature.body
-    bind = reading.bind
     return (
         f"""signed AS (
             INSERT INTO payment_signatures (payment_id, event, key_id, signature, sealed_message, data_key_id)
             SELECT
                 (o.payment).id,
                 {_EVENT},
-                {bind(signature.key_id, "bigint")},
-                {bind(signature.value, "bytea")},
-                {bind(vault.seal(message, _context(signature.value)), "bytea")},
-                {bind(vault.identity_key_id, "integer")}
+                {reading.of_call(lambda call: _signature(call).key_id, "bigint")},
+                {reading.of_call(lambda call: _signature(call).value, "bytea")},
+                {reading.of_call(_sealed_message, "bytea")},
+                {reading.of_call(lambda call: call.vault.identity_key_id, "integer")}
             FROM outcome AS o
             WHERE {_MOVED}
         )""",
     )
+
+
+def _signature(call: Call) -> RequestSignature:
+    assert call.signature is not None, "composed for a call that has one"
+    return call.signature
+
+
+def _sealed_message(call: Call) -> bytes:
+    signature = _signature(call)
+    message = len(signature.base).to_bytes(_LENGTH_BYTES) + signature.base + signature.body
+    return call.vault.seal(message, sealing.payment_signature(signature.value))
 
 
 async def kept(
@@ -96,7 +103,7 @@ async def kept(
 
 
 def _read(row: asyncpg.Record, vault: Vault) -> KeptSignature:
-    message = vault.unseal(row["sealed_message"], row["data_key_id"], _context(row["signature"]))
+    message = vault.unseal(row["sealed_message"], row["data_key_id"], sealing.payment_signature(row["signature"]))
     end = _LENGTH_BYTES + int.from_bytes(message[:_LENGTH_BYTES])
     return KeptSignature(
         event=row["event"],
@@ -108,7 +115,3 @@ def _read(row: asyncpg.Record, vault: Vault) -> KeptSignature:
         jwk=row["jwk"],
         signature=RequestSignature(row["key_id"], row["signature"], message[_LENGTH_BYTES:end], message[end:]),
     )
-
-
-def _context(signature: bytes) -> bytes:
-    return b"payment signature\0" + signature

@@ -1,7 +1,7 @@
 """Messages for people, by code, in the language of Accept-Language. Catalogues are gettext's, read by Babel."""
 
 import io
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from babel.messages.pofile import read_po
@@ -54,6 +54,7 @@ def _runs(numbers: tuple[int, ...]) -> str:
     )
 
 
+@lru_cache(maxsize=256)  # an app sends the same each time
 def negotiate(accept_language: str | None) -> str:
     """Return the locale that an Accept-Language header prefers among ours (RFC 9110, section 12.5.4)."""
     best, best_quality = LOCALES[0], 0.0

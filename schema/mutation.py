@@ -7,7 +7,7 @@ import strawberry
 from auth import scopes
 from contributions.problems import BadInput
 from resolvers import arrears, assessments, callbacks, payments, quotes, records, refunds, settlement
-from resolvers.asking import Asked, asked_below
+from resolvers.asking import NOTHING, Asked, asked_below
 from schema import inputs
 from schema.context import Info
 from schema.events import CallbackRegistered, CallbackRemoved
@@ -114,7 +114,7 @@ DecideRefundResult = Annotated[
 
 def _asked_of_member(info: Info, member: str, field: str, kind: str) -> Asked:
     """Return what is asked of the record that one field of a result holds."""
-    return asked_below(asked_of(info).get(member, ()), field, kind)
+    return asked_below(asked_of(info).get(member, NOTHING), field, kind)
 
 
 @strawberry.type(description="What a client may change.")

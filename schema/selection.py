@@ -116,7 +116,7 @@ def _asked(operation: _Operation, kind: GraphQLObjectType, nodes: Sequence[Field
             name = snake_case(field.name.value)
             entry: _Found = (name, arguments, get_named_type(definition.type), [])
             found.setdefault(key_of(name, arguments), entry)[3].append(field)
-    return tuple(
+    return Asked(
         Ask(name, arguments, _by_kind(operation, named_type, fields))
         for name, arguments, named_type, fields in found.values()
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 
 import asyncpg
@@ -47,9 +48,11 @@ STAGED_COLUMNS: Final = (
 )
 
 # $1: whether a bill number is used up even by the same bill, as the API has it.
-#
 # A bill that the ledger has already is UNCHANGED before any other rule is asked: it may have been paid or
 # withdrawn since, and the person may have left the insurance.
+#
+# Nearly every bill lies inside one enrolment (never in two: they do not overlap), which is a join of sets; enrolments
+# that cover it together are looked for where there is none.
 _JUDGE_ROWS: Final = """
     WITH judged AS (
         SELECT
@@ -68,10 +71,10 @@ _JUDGE_ROWS: Final = """
                     (s.origin = 'MEDICAL_BATCH' AND s.insurance <> 'MEDICAL')
                     OR (s.origin = 'PAYER_ARREARS' AND s.insurance <> 'PENSION')
                     THEN 'ORIGIN_NOT_FOR_INSURANCE'
-                WHEN NOT EXISTS (
-                    SELECT 1 FROM enrolments AS e
-                    WHERE e.payer_id = p.id AND e.insurance = s.insurance
-                    HAVING range_agg(e.months) @> s.months
+                WHEN e.payer_id IS NULL AND NOT EXISTS (
+                    SELECT 1 FROM enrolments AS o
+                    WHERE o.payer_id = p.id AND o.insurance = s.insurance
+                    HAVING range_agg(o.months) @> s.months
                 ) THEN 'NOT_ENROLLED'
                 WHEN EXISTS (
                     SELECT 1 FROM contributions AS c
@@ -91,6 +94,8 @@ _JUDGE_ROWS: Final = """
             ON s.resident_id_index = p.resident_id_index AND s.name_index = p.name_index
         LEFT JOIN bills AS b ON s.insurance = b.insurance AND s.bill_number = b.bill_number
         LEFT JOIN pooling_areas AS a ON s.pooling_area = a.code
+        LEFT JOIN enrolments AS e
+            ON p.id = e.payer_id AND s.insurance = e.insurance AND s.months <@ e.months
         WHERE s.verdict IS NULL
     )
 
@@ -148,6 +153,7 @@ _JUDGE_ARREARS: Final = """
         AND s.insurance = r.insurance AND s.months = r.months
 """
 
+# A batch in its own order; a file in that of the payers, whose rows the foreign key looks up and locks, then its own.
 _ADD: Final = """
     INSERT INTO bills (
         bill_number, origin, payer_id, insurance, pooling_area, months, amount, pay_by, batch_id, batch_index
@@ -158,7 +164,7 @@ _ADD: Final = """
     FROM staged_bills AS s
     INNER JOIN payers AS p ON s.resident_id_index = p.resident_id_index
     WHERE s.verdict IS NULL
-    ORDER BY s.line
+    ORDER BY CASE WHEN $1::bigint IS NULL THEN p.id END, s.line
 """
 
 
@@ -191,6 +197,9 @@ class BillRejection:
     code: str
 
 
+_staged = attrgetter("index", *STAGED_COLUMNS)
+
+
 async def stage_bills(connection: asyncpg.Connection, rows: Iterable[BillRow]) -> None:
     """Put the bills of one batch up for check_bills. The caller's transaction is open, and ends their staging.
 
@@ -200,21 +209,7 @@ async def stage_bills(connection: asyncpg.Connection, rows: Iterable[BillRow]) -
     for row in rows:
         if row.last_month < row.first_month or len(staged) == MAX_BATCH:
             raise ValueError(f"a batch is at most {MAX_BATCH} bills, each for months in their order")
-        staged.append(
-            (
-                row.index,
-                row.bill_number,
-                row.resident_id_index,
-                row.name_index,
-                row.insurance,
-                row.pooling_area,
-                row.first_month,
-                row.last_month,
-                row.amount,
-                row.pay_by,
-                row.origin,
-            )
-        )
+        staged.append(_staged(row))
     await prepare(connection, TABLE, TABLE_SQL)
     await connection.copy_records_to_table(
         TABLE, schema_name="pg_temp", records=staged, columns=("line", *STAGED_COLUMNS)

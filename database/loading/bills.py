@@ -7,6 +7,7 @@ from typing import Final
 import asyncpg
 
 from database.loading import assessing, fields
+from database.loading.copying import escaped, hexadecimal
 from database.loading.fields import read
 from database.loading.kinds import Kind, Taken
 from database.loading.report import LoadReport
@@ -27,6 +28,20 @@ COLUMNS: Final = (
 )
 
 
+def kind(vault: Vault) -> Kind:
+    """Return the kind of file, with the vault that its persons are found by."""
+    return Kind(
+        name="bills",
+        columns=COLUMNS,
+        table=assessing.TABLE,
+        table_sql=assessing.TABLE_SQL,
+        staged_columns=assessing.STAGED_COLUMNS,
+        parse=_parser(vault),
+        judge=_judge,
+        take_over=_take_over,
+    )
+
+
 async def load_bills(
     connection: asyncpg.Connection,
     vault: Vault,
@@ -40,21 +55,11 @@ async def load_bills(
     A bill is known by insurance and bill number, and is loaded once: the same bill again is unchanged,
     whatever became of it since. See staging.load_file for the transaction and what it raises.
     """
-    kind = Kind(
-        name="bills",
-        columns=COLUMNS,
-        table=assessing.TABLE,
-        table_sql=assessing.TABLE_SQL,
-        staged_columns=assessing.STAGED_COLUMNS,
-        parse=_parser(vault),
-        judge=_judge,
-        take_over=_take_over,
-    )
-    return await load_file(connection, kind, file, accept_valid=accept_valid, progress=progress)
+    return await load_file(connection, kind(vault), vault, file, accept_valid=accept_valid, progress=progress)
 
 
-def _parser(vault: Vault) -> Callable[[Sequence[str]], tuple[object, ...]]:
-    def parse(row: Sequence[str]) -> tuple[object, ...]:
+def _parser(vault: Vault) -> Callable[[Sequence[str]], str]:
+    def parse(row: Sequence[str]) -> str:
         (
             bill_number,
             resident_id,
@@ -67,19 +72,15 @@ def _parser(vault: Vault) -> Callable[[Sequence[str]], tuple[object, ...]]:
             pay_by,
             origin,
         ) = row
-        bill_number = read("bill_number", fields.bill_number, bill_number)
+        read("bill_number", fields.bill_number, bill_number)
         number = read("resident_id", fields.person_number, resident_id)
         normal_name = read("name", fields.person_name, name)
+        run = fields.assessed_run(insurance, pooling_area, first_month, last_month)
+        read("amount", fields.amount_paid, amount)
         return (
-            bill_number,
-            vault.resident_id_index(number),
-            vault.name_index(number, normal_name),
-            read("insurance", fields.insurance, insurance),
-            read("pooling_area", fields.pooling_area, pooling_area),
-            *fields.run_of_months(first_month, last_month),
-            read("amount", fields.amount_paid, amount),
-            read("pay_by", fields.day, pay_by) if pay_by else None,
-            read("origin", fields.origin, origin),
+            f"{escaped(bill_number)}\t{hexadecimal(vault.resident_id_index(number))}"
+            f"\t{hexadecimal(vault.name_index(number, normal_name))}\t{run}\t{amount}"
+            f"\t{fields.last_day_and_origin(pay_by, origin)}"
         )
 
     return parse

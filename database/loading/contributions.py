@@ -7,6 +7,7 @@ from typing import Final
 import asyncpg
 
 from database.loading import fields
+from database.loading.copying import hexadecimal
 from database.loading.fields import read
 from database.loading.kinds import Kind, Taken
 from database.loading.report import LoadReport
@@ -105,6 +106,20 @@ _ADD: Final = """
 """
 
 
+def kind(vault: Vault) -> Kind:
+    """Return the kind of file, with the vault that its persons are found by."""
+    return Kind(
+        name="contributions",
+        columns=COLUMNS,
+        table="staged_contributions",
+        table_sql=_TABLE_SQL,
+        staged_columns=_STAGED_COLUMNS,
+        parse=_parser(vault),
+        judge=_judge,
+        take_over=_take_over,
+    )
+
+
 async def load_contributions(
     connection: asyncpg.Connection,
     vault: Vault,
@@ -117,29 +132,18 @@ async def load_contributions(
 
     See staging.load_file for the transaction and what it raises.
     """
-    kind = Kind(
-        name="contributions",
-        columns=COLUMNS,
-        table="staged_contributions",
-        table_sql=_TABLE_SQL,
-        staged_columns=_STAGED_COLUMNS,
-        parse=_parser(vault),
-        judge=_judge,
-        take_over=_take_over,
-    )
-    return await load_file(connection, kind, file, accept_valid=accept_valid, progress=progress)
+    return await load_file(connection, kind(vault), vault, file, accept_valid=accept_valid, progress=progress)
 
 
-def _parser(vault: Vault) -> Callable[[Sequence[str]], tuple[object, ...]]:
-    def parse(row: Sequence[str]) -> tuple[object, ...]:
+def _parser(vault: Vault) -> Callable[[Sequence[str]], str]:
+    def parse(row: Sequence[str]) -> str:
         resident_id, insurance, first_month, last_month, amount, paid_on = row
-        return (
-            vault.resident_id_index(read("resident_id", fields.person_number, resident_id)),
-            read("insurance", fields.insurance, insurance),
-            *fields.run_of_months(first_month, last_month),
-            read("amount", fields.amount_paid, amount),
-            read("paid_on", fields.day, paid_on),
-        )
+        number = read("resident_id", fields.person_number, resident_id)
+        read("insurance", fields.insurance, insurance)
+        first, last = fields.run_of_months(first_month, last_month)
+        read("amount", fields.amount_paid, amount)
+        read("paid_on", fields.day, paid_on)
+        return f"{hexadecimal(vault.resident_id_index(number))}\t{insurance}\t{first}\t{last}\t{amount}\t{paid_on}"
 
     return parse
 

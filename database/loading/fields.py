@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, TypeVar
 
 from contributions import money, months, names, resident_id
+from database.loading.copying import NULL
 
 Value = TypeVar("Value")
 
@@ -49,6 +50,34 @@ def run_of_months(first_text: str, last_text: str) -> tuple[int, int]:
     if last < first:
         raise RowRefused("MONTHS_REVERSED")
     return first, last
+
+
+@lru_cache(maxsize=16_384)
+def enrolment(insurance_text: str, area_text: str, first_text: str, last_text: str) -> str:
+    """Return insurance, pooling area, first and last month for COPY; no last month goes on. Raises RowRefused."""
+    read("insurance", insurance, insurance_text)
+    read("pooling_area", pooling_area, area_text)
+    if last_text:
+        first, last = run_of_months(first_text, last_text)
+        return f"{insurance_text}\t{area_text}\t{first}\t{last}"
+    return f"{insurance_text}\t{area_text}\t{read('first_month', month, first_text)}\t{NULL}"
+
+
+@lru_cache(maxsize=16_384)
+def assessed_run(insurance_text: str, area_text: str, first_text: str, last_text: str) -> str:
+    """Return insurance, pooling area, first and last month of a bill for COPY. Raises RowRefused."""
+    read("insurance", insurance, insurance_text)
+    read("pooling_area", pooling_area, area_text)
+    first, last = run_of_months(first_text, last_text)
+    return f"{insurance_text}\t{area_text}\t{first}\t{last}"
+
+
+@lru_cache(maxsize=16_384)
+def last_day_and_origin(pay_by_text: str, origin_text: str) -> str:
+    """Return the last day on which a bill can be paid, empty for none, and its origin, for COPY. Raises RowRefused."""
+    if pay_by_text:
+        read("pay_by", day, pay_by_text)
+    return f"{pay_by_text or NULL}\t{read('origin', origin, origin_text)}"
 
 
 # The months from 1900 to 2999 are 13,200.

@@ -18,9 +18,9 @@ class Taken:
 class Kind:
     """A kind of file, with its columns and its staging table.
 
-    `name` is what the audit trail calls it. `parse` makes of a row's fields the values of `staged_columns`, or raises
-    RowRefused. `judge` sets the verdicts of the rows that have none, `take_over` moves those that still have none
-    into the ledger.
+    `name` is what the audit trail calls it. `parse` makes of a row's fields those of `staged_columns` in COPY's text
+    format, with tabs between them, or raises RowRefused. `judge` sets the verdicts of the rows that have none,
+    `take_over` moves those that still have none into the ledger.
     """
 
     name: str
@@ -28,6 +28,6 @@ class Kind:
     table: str
     table_sql: str
     staged_columns: tuple[str, ...]
-    parse: Callable[[Sequence[str]], tuple[object, ...]]
+    parse: Callable[[Sequence[str]], str]
     judge: Callable[[asyncpg.Connection], Awaitable[None]]
     take_over: Callable[[asyncpg.Connection], Awaitable[Taken]]

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO, cast
 
@@ -35,12 +36,12 @@ class _RecordTooLong(Exception):
 class _Lines:
     """The physical lines of a file, which can be read again from the second line of a record."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, lines_before: int) -> None:
         self._file = file
         self._again: deque[str] = deque()
         self._size = 0
         self.held: list[str] = []
-        self.number = 0
+        self.number = lines_before
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -58,6 +59,11 @@ class _Lines:
         if self._size > MAX_RECORD_CHARACTERS or len(self.held) > MAX_RECORD_LINES:
             raise _RecordTooLong
         return line
+
+    @property
+    def bytes_ahead(self) -> int:
+        """How many bytes of the file wait to be read again."""
+        return sum(len(line.encode("utf-8", "surrogateescape")) for line in self._again)
 
     def begin_record(self) -> int:
         """Forget the record before, and return the number of the line that comes next."""
@@ -77,6 +83,14 @@ class _Lines:
         del self.held[1:]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The beginning of a record: the number of its line, and how many columns the file's header has."""
+
+    line: int
+    header_count: int
+
+
 class Records:
     """The records behind the header.
 
@@ -84,16 +98,19 @@ class Records:
     none. A record that cannot be told apart costs its first line only: a lost quote would otherwise swallow the
     rows behind it. Empty lines are skipped. Raises FileRefused for another header than `columns`, with or
     without REJECT_COLUMNS behind them, and for more than MAX_ROWS records.
+
+    With `place` the file stands at the beginning of a record behind its header.
     """
 
-    def __init__(self, file: TextIO, columns: Sequence[str]) -> None:
-        self._lines = _Lines(file)
+    def __init__(self, file: TextIO, columns: Sequence[str], place: Place | None = None) -> None:
+        self._lines = _Lines(file, 0 if place is None else place.line - 1)
         self._csv = csv.reader(self._lines, strict=True)
         self._column_count = len(columns)
-        self._accepted_counts = {self._read_header(columns)}
+        #: How many columns the header has.
+        self.header_count = self._read_header(columns) if place is None else place.header_count
 
     def __iter__(self) -> Iterator[tuple[int, list[str] | RowRefused]]:
-        lines, reader, counts = self._lines, self._csv, self._accepted_counts
+        lines, reader, header_count = self._lines, self._csv, self.header_count
         column_count = self._column_count
         rows = 0
         while True:
@@ -112,7 +129,7 @@ class Records:
             else:
                 if not record:
                     continue
-                if len(record) not in counts:
+                if len(record) != header_count:
                     record = RowRefused("WRONG_COLUMN_COUNT")
                 else:
                     del record[column_count:]
@@ -120,6 +137,16 @@ class Records:
             if rows > MAX_ROWS:
                 raise FileRefused(f"the file has more than {MAX_ROWS} rows: send it in parts")
             yield start, record
+
+    @property
+    def place(self) -> Place:
+        """Where the next record begins."""
+        return Place(self._lines.number + 1, self.header_count)
+
+    @property
+    def bytes_ahead(self) -> int:
+        """How many bytes further than `place` the file has been read: they belong to a record that was none."""
+        return self._lines.bytes_ahead
 
     @property
     def raw(self) -> str:

@@ -7,16 +7,19 @@ already, or else the code of the reason why it is rejected.
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import asyncpg
 
 from database import audit
 from database.loading import rejects
-from database.loading.fields import RowRefused
 from database.loading.kinds import Kind
-from database.loading.records import Records, has_foreign_bytes, open_file, sha256_of, version_of
+from database.loading.pieces import pieces
+from database.loading.readers import Order, readers, readers_for
+from database.loading.reading import Reader, Staged, read_here
+from database.loading.records import MAX_ROWS, open_file, sha256_of, version_of
 from database.loading.report import MAX_REJECTIONS_KEPT, FileRefused, LedgerChanged, LoadReport, Rejection
+from database.vault import Vault, VaultKeys
 
 # A one-key advisory lock, as the payers' own are; their ids are above zero. Loads take turns, so that none
 # judges its rows by what another is about to change. Payments don't wait for it.
@@ -26,10 +29,11 @@ LOADS_LOCK: Final = -1
 MAX_ATTEMPTS: Final = 3
 ROWS_BETWEEN_PROGRESS: Final = 10_000
 
-# A load sorts and joins whole files, one load at a time. It is long, waits for a load before it, and between two
-# batches of rejected rows it reads the file: the limits that requests have are not for it.
+# A load sorts and joins whole files, one load at a time: each sort has so much memory, each hash twice as much, and
+# what is larger goes to disk. A load is long, waits for a load before it, and between two batches of rejected rows it
+# reads the file: the limits that requests have are not for it.
 _SETTINGS: Final = """
-    SET LOCAL work_mem = '16MB';
+    SET LOCAL work_mem = '32MB';
     SET LOCAL statement_timeout = 0;
     SET LOCAL lock_timeout = 0;
     SET LOCAL idle_in_transaction_session_timeout = 0;
@@ -45,6 +49,7 @@ _RACES: Final = (
 async def load_file(
     connection: asyncpg.Connection,
     kind: Kind,
+    vault: Vault,
     path: Path,
     *,
     accept_valid: bool,
@@ -62,7 +67,7 @@ async def load_file(
         await connection.execute(_SETTINGS)
         with open_file(path) as file:
             version = version_of(file)
-            await _copy(connection, kind, Records(file, kind.columns), progress)
+            await _copy(connection, kind, vault.keys, file, progress)
             await connection.execute(f"ANALYZE {kind.table}")
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOADS_LOCK)
             report = await _take_over(connection, kind, accept_valid)
@@ -88,37 +93,36 @@ def affected(status: str) -> int:
 
 
 async def _copy(
-    connection: asyncpg.Connection, kind: Kind, records: Records, progress: Callable[[int], None] | None
+    connection: asyncpg.Connection, kind: Kind, keys: VaultKeys, file: TextIO, progress: Callable[[int], None] | None
 ) -> None:
-    await connection.copy_records_to_table(
-        kind.table,
-        schema_name="pg_temp",
-        records=_staged(kind, records, progress),
-        columns=("line", "verdict", "field", *kind.staged_columns),
-    )
+    async def rows(staged: AsyncIterator[Staged]) -> AsyncIterator[bytes]:
+        read = told = 0
+        async for some in staged:
+            read += some.rows
+            if read > MAX_ROWS:
+                raise FileRefused(f"the file has more than {MAX_ROWS} rows: send it in parts")
+            if progress is not None and read - told >= ROWS_BETWEEN_PROGRESS:
+                told = read
+                progress(read)
+            yield some.lines
+        if progress is not None:
+            progress(read)
 
+    async def copy(staged: AsyncIterator[Staged]) -> None:
+        await connection.copy_to_table(
+            kind.table,
+            schema_name="pg_temp",
+            source=rows(staged),
+            columns=("line", "verdict", "field", *kind.staged_columns),
+        )
 
-async def _staged(
-    kind: Kind, records: Records, progress: Callable[[int], None] | None
-) -> AsyncIterator[tuple[object, ...]]:
-    parse = kind.parse
-    nothing = (None,) * len(kind.staged_columns)
-    rows = 0
-    for line, record in records:
-        try:
-            if isinstance(record, RowRefused):
-                raise record
-            yield (line, None, None, *parse(record))
-        except RowRefused as refused:
-            code, field = refused.code, refused.field
-            if not isinstance(record, RowRefused) and has_foreign_bytes(record):
-                code, field = "NOT_UTF8", None
-            yield (line, code, field, *nothing)
-        rows += 1
-        if progress is not None and rows % ROWS_BETWEEN_PROGRESS == 0:
-            progress(rows)
-    if progress is not None:
-        progress(rows)
+    every = pieces(file, kind.columns)
+    count = readers_for(version_of(file)[0])
+    if count:
+        async with readers(count, Order(kind.name, keys)) as beside:
+            await copy(beside.read(every))
+    else:
+        await copy(read_here(Reader(kind.columns, kind.staged_columns, kind.parse), every))
 
 
 async def _take_over(connection: asyncpg.Connection, kind: Kind, accept_valid: bool) -> LoadReport:

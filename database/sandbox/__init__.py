@@ -1,7 +1,8 @@
 """The sandbox: fictional people and the guide's figures, in a database that is nothing else."""
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,6 +62,27 @@ def policies() -> Iterator[dict[str, Any]]:
     """The published schedules of the sandbox, as tomllib reads them."""
     for path in sorted((_DIRECTORY / "policies").glob("*.toml")):
         yield _read_toml(path)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxClient:
+    """A client of the sandbox; its secret is CLIENT_SECRET. `channel` is None for an agency's."""
+
+    id: str
+    institution: str
+    channel: str | None
+    scopes: tuple[str, ...]
+
+
+def clients() -> Sequence[SandboxClient]:
+    """The clients that a sandbox is filled with."""
+    document = _read_toml(_DIRECTORY / "institutions.toml")
+    return tuple(
+        SandboxClient(
+            entry["id"], entry["institution"], entry.get("channel"), tuple(document["scopes"][entry["scopes"]])
+        )
+        for entry in document["clients"]
+    )
 
 
 async def _add_institutions_and_clients(connection: asyncpg.Connection, hash_secret: Callable[[str], str]) -> None:

@@ -7,6 +7,7 @@ where one is due, cost, budget. Nothing of an operation has run when any of them
 import asyncio
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
@@ -20,7 +21,7 @@ from auth.signatures import RequestSignature
 from auth.tokens import Caller
 from database.pool import DATABASE_AWAY
 from gateway.admission import RETRY_AFTER_SECONDS, Admission, Overloaded
-from gateway.budgets import BudgetExceeded, Budgets
+from gateway.budgets import BudgetExceeded, ClientBudgets
 from gateway.endpoints.bearer import Gate, Refused, require_scopes
 from gateway.endpoints.graphql_request import GraphQLRequest, read_request
 from gateway.endpoints.signing import Exchange, MessageSigning
@@ -29,6 +30,7 @@ from gateway.execution.documents import InvalidDocument
 from gateway.execution.limits import variables_too_large
 from gateway.execution.runner import Answer, Runner, refused
 from gateway.execution.trusted import ClientDocuments, NotTrusted
+from gateway.headers import RequestHeaders
 
 log = structlog.get_logger()
 
@@ -78,7 +80,7 @@ class GraphQLEndpoint:
     def __init__(
         self,
         documents: ClientDocuments,
-        budgets: Budgets,
+        budgets: ClientBudgets,
         runner: Runner,
         gate: Gate,
         make_context: MakeContext,
@@ -100,16 +102,16 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        headers = Headers(scope=scope)
+        headers = RequestHeaders(scope)
         try:
             if scope["method"] != "POST":
                 raise Refused(405, "Use POST.", {"allow": "POST"})
             caller = await self._gate.caller_of(scope, headers)
-            media_type = _media_type(headers)
+            media_type = _media_type(headers.get("content-type", ""), ",".join(headers.getlist("accept")))
             body = await _body(headers, receive, self._body_timeout_seconds)
             exchange = await self._signing.open(scope, headers, caller, body)
             request = read_request(body)
-            async with self._admission.place():
+            async with self._admission:
                 answer = await self._answer(caller, headers, exchange, request)
         except Overloaded:
             content = {"errors": [{"message": "The gateway is busy, and nothing has run. Send the same again."}]}
@@ -182,16 +184,16 @@ def _refusal(refusal: Refused) -> dict[str, Any]:
     return content
 
 
-def _media_type(headers: Headers) -> str:
+@lru_cache(maxsize=256)  # a client's program writes them the same way each time
+def _media_type(content_type: str, accepted: str) -> str:
     """Return the media type to answer in; refuse a body, or a wish for an answer, that is neither of ours."""
-    kind, *parameters = headers.get("content-type", "").lower().split(";")
+    kind, *parameters = content_type.lower().split(";")
     if kind.strip() != JSON_TYPE:
         raise Refused(415, "Content-Type: must be application/json.")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
             raise Refused(415, "Content-Type: must be in UTF-8.")
-    accepted = ",".join(headers.getlist("accept"))
     if not accepted.strip():
         return JSON_TYPE
     ranges = _ranges(accepted)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -18,25 +19,38 @@ log = logging.getLogger("gateway.health")
 READY_TIMEOUT_SECONDS = 2.0
 
 
-def health_routes(pool: asyncpg.Pool, registry: CollectorRegistry) -> list[Route]:
-    """Return the routes that tell how this process is."""
+def health_routes(
+    pool: asyncpg.Pool, registry: CollectorRegistry, redis_answers: Callable[[], Awaitable[bool]] | None = None
+) -> list[Route]:
+    """Return the routes that tell how this process is; `redis_answers` is None where no Redis is configured."""
 
     async def alive(_request: Request) -> Response:
         return PlainTextResponse("alive\n")
 
     async def ready(_request: Request) -> Response:
-        try:
-            async with asyncio.timeout(READY_TIMEOUT_SECONDS):
-                await pool.fetchval("SELECT 1")
-        except (asyncpg.PostgresError, *DATABASE_AWAY):
+        if not await is_ready(pool):
             return PlainTextResponse("the database does not answer\n", status_code=503)
-        return PlainTextResponse("ready\n")
+        if redis_answers is None:
+            return PlainTextResponse("ready\n")
+        # The gateway serves without Redis as well: it is told, and turns nobody away.
+        where = "in Redis" if await redis_answers() else "in PostgreSQL, Redis does not answer"
+        return PlainTextResponse(f"ready\nbudgets: {where}\n")
 
     async def metrics(_request: Request) -> Response:
         content = generate_latest(registry) + await _backlog(pool)
         return Response(content, media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
+
+
+async def is_ready(pool: asyncpg.Pool) -> bool:
+    """Return whether the database answers in time."""
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_SECONDS):
+            await pool.fetchval("SELECT 1")
+    except (asyncpg.PostgresError, *DATABASE_AWAY):
+        return False
+    return True
 
 
 async def _backlog(pool: asyncpg.Pool) -> bytes:

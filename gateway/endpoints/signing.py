@@ -1,12 +1,11 @@
 """Signatures over HTTP: a request's is verified before anything runs, and the answer to what moves money has ours."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
 import structlog
-from graphql import FieldNode, FragmentDefinitionNode, OperationDefinitionNode, OperationType, SelectionNode
+from graphql import OperationType
 from joserfc.jwk import ECKey
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -88,6 +87,8 @@ class MessageSigning:
         if "signature" in headers or "signature-input" in headers:
             exchange.signature = await self._verified(request, caller, body)
             return exchange
+        if "content-digest" not in headers:
+            return exchange
         try:
             verify_digest(headers, body)
         except InvalidSignature as reason:
@@ -132,31 +133,7 @@ class MessageSigning:
 
 def moves_money(operation: Operation) -> bool:
     """Return whether any field at the operation's root moves money, skipped or not."""
-    if operation.kind is not OperationType.MUTATION:
-        return False
-    fragments = {
-        node.name.value: node for node in operation.document.definitions if isinstance(node, FragmentDefinitionNode)
-    }
-    for node in operation.document.definitions:
-        if isinstance(node, OperationDefinitionNode) and (node.name.value if node.name else None) == operation.name:
-            return not MOVES_MONEY.isdisjoint(_root_fields(node.selection_set.selections, fragments))
-    raise AssertionError("an operation is one of its document's")
-
-
-def _root_fields(selections: Iterable[SelectionNode], fragments: dict[str, FragmentDefinitionNode]) -> set[str]:
-    found: set[str] = set()
-    waiting = list(selections)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, FieldNode):
-            found.add(node.name.value)
-        elif hasattr(node, "selection_set"):
-            waiting.extend(node.selection_set.selections)
-        else:
-            # A spread: valid documents have no circles, and each fragment is needed once.
-            fragment = fragments.pop(node.name.value, None)  # type: ignore[attr-defined]
-            waiting.extend(fragment.selection_set.selections if fragment else ())
-    return found
+    return operation.kind is OperationType.MUTATION and not MOVES_MONEY.isdisjoint(operation.root_fields)
 
 
 def _away(error: Exception) -> Refused:

@@ -2,17 +2,21 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
+    InlineFragmentNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
+    SelectionSetNode,
     ValuesOfCorrectTypeRule,
     parse,
     specified_rules,
@@ -30,6 +34,9 @@ from gateway.execution.values import ArgumentValuesRule
 MAX_DOCUMENTS = 600
 #: A longer document is run and not kept: no bank's own is, and the store stays small.
 MAX_KEPT_LENGTH = 16_384
+#: Characters of all that are kept. One takes 60 to 90 bytes of memory, and six hundred of the longest documents would
+#: take half a gigabyte of a worker's; six hundred of those that `docs/` shows have 0.3 million.
+MAX_KEPT_CHARACTERS = 1_500_000
 
 #: Made once: what is made anew for each request can't be cached.
 RULES = [
@@ -54,6 +61,8 @@ class Operation:
     document: DocumentNode
     name: str | None
     kind: OperationType
+    #: The fields at its root, skipped or not.
+    root_fields: frozenset[str]
     needs: Needs
     cost: OperationCost
     plans: Plans = field(default_factory=Plans, compare=False, repr=False)
@@ -64,6 +73,7 @@ class Document:
     """A valid document: its operations by name."""
 
     operations: Mapping[str | None, Operation]
+    length: int
 
     def operation(self, name: str | None) -> Operation:
         """Return the named operation, or the only one. Raises InvalidDocument."""
@@ -94,6 +104,7 @@ class DocumentStore:
         self._hide_suggestions = hide_suggestions
         self._rules = RULES if introspectable else [*RULES, NoSchemaIntrospectionCustomRule]
         self._documents: OrderedDict[bytes, Document] = OrderedDict()
+        self._characters = 0
 
     def load(self, text: str) -> Document:
         """Return a document ready to run. Raises InvalidDocument."""
@@ -105,8 +116,10 @@ class DocumentStore:
         document = self._prepare(text)
         if len(text) <= MAX_KEPT_LENGTH:
             self._documents[digest] = document
-            if len(self._documents) > MAX_DOCUMENTS:
-                self._documents.popitem(last=False)
+            self._characters += document.length
+            while len(self._documents) > MAX_DOCUMENTS or self._characters > MAX_KEPT_CHARACTERS:
+                _, oldest = self._documents.popitem(last=False)
+                self._characters -= oldest.length
         return document
 
     def _prepare(self, text: str) -> Document:
@@ -134,5 +147,22 @@ class DocumentStore:
                 name = node.name.value if node.name is not None else None
                 needs = needs_of(self._schema, node, fragments, self._needs_of_field)
                 cost = cost_of(self._schema, node, fragments)
-                operations[name] = Operation(parsed, name, node.operation, needs, cost)
-        return Document(operations)
+                roots = frozenset(_root_fields(node.selection_set, fragments, set()))
+                operations[name] = Operation(parsed, name, node.operation, roots, needs, cost)
+        return Document(operations, len(text))
+
+
+def _root_fields(
+    selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], spread: set[str]
+) -> Iterator[str]:
+    for node in selections.selections:
+        if isinstance(node, FieldNode):
+            yield node.name.value
+        elif isinstance(node, InlineFragmentNode):
+            yield from _root_fields(node.selection_set, fragments, spread)
+        else:
+            assert isinstance(node, FragmentSpreadNode)
+            # Each is needed once: fragments that spread one another twice and twice again are many.
+            if node.name.value not in spread:
+                spread.add(node.name.value)
+                yield from _root_fields(fragments[node.name.value].selection_set, fragments, spread)

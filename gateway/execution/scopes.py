@@ -1,6 +1,7 @@
 """Which scopes an operation needs: those of every field it selects, checked before any of it runs."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from graphql import (
     FieldNode,
@@ -59,6 +60,7 @@ def needs_of(
     return frozenset(needs)
 
 
+@lru_cache(maxsize=4096)  # operations that are kept, by the few sets of scopes that clients hold
 def missing_scope(needs: Needs, held: frozenset[str]) -> str | None:
     """Return the scopes, separated by spaces, that the token lacks; None when it lacks none."""
     lacking: set[str] = set()

@@ -14,11 +14,11 @@ import asyncpg
 import httpx
 from cryptography.exceptions import InvalidTag
 
+from database import sealing
 from database.vault import Vault
 from gateway.outbox.message import SELECT_MESSAGE, message_of
 from gateway.outbox.sending import NotAcknowledged, retry_delay, send_signed
 from gateway.outbox.worker import ROUNDS_LOCK, Entrypoint, Round
-from resolvers.callbacks import secret_context
 
 #: Pauses double from seconds to hours. Half of the limit on the average, they come to some two days: a receiver that
 #: is down over a weekend's night gets everything by itself, and one that is gone is not tried for ever.
@@ -147,7 +147,7 @@ class Notifier:
         return None
 
     async def _secret_of(self, row: asyncpg.Record) -> str:
-        context = secret_context(row["client_id"])
+        context = sealing.callback_secret(row["client_id"])
         try:
             secret = await self._vault.unsealed(self._pool, row["sealed_secret"], row["data_key_id"], context)
             return secret.decode()

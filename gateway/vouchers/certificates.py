@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from database import sealing
 from database.vault import Vault
 
 #: A key and a chain of certificates, with RSA keys of 4096 bits, are a tenth of it.
@@ -124,7 +125,7 @@ async def sandbox_certificate(pool: asyncpg.Pool, vault: Vault) -> SigningCertif
         made = _self_signed()
         private = made.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         # Taken together, with no await between: the vault may learn of a new data key.
-        sealed, data_key_id = vault.seal(private, _context(made.fingerprint)), vault.identity_key_id
+        sealed, data_key_id = vault.seal(private, sealing.voucher_key(made.fingerprint)), vault.identity_key_id
         await pool.execute(
             """
             INSERT INTO voucher_certificates (fingerprint, certificate, sealed_private_key, data_key_id)
@@ -137,15 +138,11 @@ async def sandbox_certificate(pool: asyncpg.Pool, vault: Vault) -> SigningCertif
             data_key_id,
         )
         row = await pool.fetchrow(own)
-    context = _context(row["fingerprint"])
+    context = sealing.voucher_key(row["fingerprint"])
     private = await vault.unsealed(pool, row["sealed_private_key"], row["data_key_id"], context)
     key = load_der_private_key(private, password=None)
     assert isinstance(key, Key)
     return SigningCertificate(x509.load_der_x509_certificate(row["certificate"]), (), key)
-
-
-def _context(fingerprint: str) -> bytes:
-    return b"voucher key\0" + fingerprint.encode()
 
 
 def _self_signed() -> SigningCertificate:

@@ -7,12 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.acceptance.arguments import filled, places
 from tests.acceptance.gateway import Client, Server
 from tests.acceptance.operations import COLLECTED_AT, payer_id, quote
 from tests.acceptance.people import CHEN, SANDBOX, ZHAO
 from tests.acceptance.snapshot import snapshot
 
-BANK, AGENCY = "tax-window", "social-insurance-agency"
+BANK, AGENCY, DECIDER = "tax-window", "social-insurance-agency", "social-insurance-refunds"
 INJECTIONS = [
     "' OR '1'='1",
     "'; DROP TABLE payments; --",
@@ -52,12 +53,15 @@ def calls(text: str, payer: str, payable: str) -> dict[str, Call]:
     assess = ("assessBills", "AssessBillsInput")
     name = "query ($id: ResidentId!, $name: String!, $after: String) { payer(residentId: $id, name: $name) { id"
     schedule = "query ($a: String) { contributionSchedule(insurance: MEDICAL, year: 2020, poolingArea: $a) { rate } }"
+    chen = {"id": CHEN.resident_id, "name": CHEN.name, "after": text}
     return {
         "name": (
             BANK,
             f"{name} receipts(after: $after) {{ edges {{ cursor }} }} }} }}",
             {"id": CHEN.resident_id, "name": text},
         ),
+        "receipts.after": (BANK, f"{name} receipts(after: $after) {{ edges {{ cursor }} }} }} }}", chen),
+        "assessedBills.after": (BANK, f"{name} assessedBills(after: $after) {{ edges {{ cursor }} }} }} }}", chen),
         "poolingArea": (BANK, schedule, {"a": text}),
         "number": (BANK, "query ($n: String!) { receipt(number: $n) { id } }", {"n": text}),
         "id": (BANK, "query ($id: ID!) { node(id: $id) { id } }", {"id": text}),
@@ -67,6 +71,32 @@ def calls(text: str, payer: str, payable: str) -> dict[str, Call]:
             BANK,
             'query ($a: String) { payments(on: "2020-11-16", after: $a) { edges { cursor } } }',
             {"a": text},
+        ),
+        "refunds.after": (BANK, "query ($a: String) { refunds(after: $a) { edges { cursor } } }", {"a": text}),
+        "events.after": (BANK, "query ($a: String) { events(after: $a) { edges { cursor } } }", {"a": text}),
+        "differences.after": (
+            BANK,
+            'query ($a: String) { settlementDay(date: "2020-11-10") { differences(after: $a) { edges { cursor } } } }',
+            {"a": text},
+        ),
+        "callback.url": mutation(BANK, "registerCallback", "RegisterCallbackInput", {"url": text}),
+        "assessment.payerId": mutation(
+            BANK,
+            "requestAssessment",
+            "RequestAssessmentInput",
+            {"payerId": text, "firstMonth": "2019-06", "lastMonth": "2019-06"},
+        ),
+        "refund.bankReference": mutation(
+            BANK, "requestRefund", "RequestRefundInput", {"bankReference": text, "reason": "x"}
+        ),
+        "refund.reason": mutation(
+            BANK, "requestRefund", "RequestRefundInput", {"bankReference": "TEXT", "reason": text}
+        ),
+        "decide.refundId": mutation(
+            DECIDER, "decideRefund", "DecideRefundInput", {"refundId": text, "approve": True, "reason": "x"}
+        ),
+        "decide.reason": mutation(
+            DECIDER, "decideRefund", "DecideRefundInput", {"refundId": "x", "approve": False, "reason": text}
         ),
         "quote.payerId": mutation(BANK, "requestQuote", "RequestQuoteInput", run | {"payerId": text}),
         "quote.tier": mutation(BANK, "requestQuote", "RequestQuoteInput", run | {"tier": text}),
@@ -98,13 +128,14 @@ def calls(text: str, payer: str, payable: str) -> dict[str, Call]:
 
 ARGUMENTS = list(calls("", "", ""))
 # An id or a cursor is of our own making: what it cannot be is not there, or no cursor.
-IDS = {"id", "ids", "quote.payerId", "submit.payableId"}
+IDS = {"id", "ids", "quote.payerId", "assessment.payerId", "submit.payableId", "decide.refundId"}
 
 
 @pytest.fixture(scope="module")
 def bank(server: Server) -> Iterator[Client]:
     client = server.client(BANK)
     server.client(AGENCY)
+    server.client(DECIDER)
     yield client
     written = server.log.read_text("utf-8", errors="surrogateescape")
     assert "Traceback" not in written
@@ -136,6 +167,11 @@ def harmless(response: httpx.Response) -> dict[str, Any]:
         assert leak not in response.text
     answer: dict[str, Any] = response.json()
     return answer
+
+
+def test_every_argument_that_takes_text_is_tried() -> None:
+    tried = {place for _, document, given in calls("!", "", "").values() for place in filled(document, given, "!")}
+    assert tried == places("String", "ID")
 
 
 @pytest.mark.parametrize("argument", ARGUMENTS)

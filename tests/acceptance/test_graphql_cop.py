@@ -142,10 +142,16 @@ def test_introspection(production: Client) -> None:
         assert {error["extensions"]["code"] for error in body["errors"]} == {"GRAPHQL_VALIDATION_FAILED"}
 
 
-@pytest.mark.parametrize(
-    "path", ["/graphiql", "/playground", "/console", "/graphql", "/graphql/console", "/altair", "/"]
-)
-def test_no_workbench_is_served(client: Client, path: str) -> None:
+def test_the_workbench_is_the_sandboxs_alone(production: Client, server: Server) -> None:
+    assert production.http.get("/graphiql", headers={"Accept": "text/html"}).status_code == 404
+    assert server.http.get("/graphiql", headers={"Accept": "text/html"}).status_code == 200
+    first = production.http.get("/", headers={"Accept": "text/html"})
+    for word in ("graphiql", "playground"):
+        assert word not in first.text.lower()
+
+
+@pytest.mark.parametrize("path", ["/playground", "/console", "/graphql", "/graphql/console", "/altair"])
+def test_no_other_workbench_is_served(client: Client, path: str) -> None:
     response = client.http.get(path, headers={"Accept": "text/html"})
     assert response.status_code in (404, 405)
     for word in ("graphiql", "playground", "<html"):

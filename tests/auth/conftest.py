@@ -21,6 +21,7 @@ from auth.dpop import ProofVerifier
 from auth.proofs import ProofMemory
 from auth.published_keys import PublishedKeys
 from auth.server import OAuthServer
+from auth.signature_keys import SignatureKeys
 from auth.tokens import LOOK_UP_AGAIN_SECONDS, TokenVerifier
 from database.pool import connect
 from database.vault import Vault
@@ -66,6 +67,7 @@ class Process:
     server: OAuthServer
     http: httpx.AsyncClient
     gate: Gate
+    signature_keys: SignatureKeys
 
     async def token(self, client: tuple[str, str], **parameters: str) -> str:
         answer = await self.http.post("/oauth/token", data=GRANT | parameters, auth=client)
@@ -114,7 +116,8 @@ async def start(pool: asyncpg.Pool, vault: Vault, database: str) -> AsyncIterato
         ring = keys.KeyRing(pool, vault)
         remember = {"remember_seconds": LOOK_UP_AGAIN_SECONDS}
         verifier = TokenVerifier(issuer=issuer, keys=ring, pool=pool, sandbox=sandbox, **(remember | options))
-        changes = Changes(lambda: connect(database), verifier) if listen else None
+        signature_keys = SignatureKeys(pool)
+        changes = Changes(lambda: connect(database), verifier, signature_keys) if listen else None
         if changes:
             await running.enter_async_context(changes.heard())
             await changes.listening()
@@ -136,7 +139,7 @@ async def start(pool: asyncpg.Pool, vault: Vault, database: str) -> AsyncIterato
         app = Starlette(routes=[*oauth_routes(server), Route("/graphql", OfferingNonces(Whoever(gate), proofs))])
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=issuer)
         await running.enter_async_context(http)
-        return Process(verifier, server, http, gate)
+        return Process(verifier, server, http, gate, signature_keys)
 
     async with running:
         yield start

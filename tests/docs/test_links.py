@@ -12,9 +12,16 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _URL = re.compile(r"https?://[^\s\"'`<>)\]},\\]+")
 
 #: Hosts outside that are named on purpose: what a format or a convention is called by.
-PUBLIC = frozenset({"keepachangelog.com", "semver.org", "www.w3.org"})
-#: Licences of what is vendored, word for word.
-LICENCES = frozenset({"gateway/vouchers/fonts/OFL.txt"})
+PUBLIC = frozenset({"keepachangelog.com", "semver.org", "www.w3.org", "ns.adobe.com", "purl.org", "www.aiim.org"})
+#: Licences of what is vendored, word for word, and GraphiQL as it was bundled: what its code calls things by. That the
+#: page loads nothing of another host is tested in a browser.
+LICENCES = frozenset(
+    {
+        "gateway/vouchers/fonts/OFL.txt",
+        "gateway/pages/static/graphiql/LICENCES.txt",
+        "gateway/pages/static/graphiql/graphiql.js",
+    }
+)
 
 #: Directories of somebody's machine. A container's own (/srv, /opt, /run, /tmp, /var) are part of its image.
 _MACHINE = re.compile(r"(?<![\w.:/*-])/(?:home|root|work|Users|mnt|media)/\w")

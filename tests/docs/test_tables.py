@@ -12,10 +12,14 @@ from pydantic_core import PydanticUndefined
 from auth import assertions, documents, scopes, signature_keys, signatures, tokens
 from contributions import addresses, names, problems
 from database.loading import assessing, reasons, records, report
-from gateway.endpoints import graphql, oauth, signing
+from gateway import redis_budgets
+from gateway.developer import reference, routes
+from gateway.developer import tokens as developer_tokens
+from gateway.endpoints import graphql, oauth, signing, verify
 from gateway.execution import cost, limits, trusted
 from gateway.outbox import notifying
 from gateway.settings import Settings
+from gateway.vouchers import checking, desk
 from resolvers import arrears, settlement
 from resolvers import pages as connection_pages
 from schema import inputs
@@ -130,6 +134,7 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
         ("values in variables, members of lists and objects counted", limits.MAX_VALUES),
         ("points of an operation's cost", cost.MAX_OPERATION_COST),
         ("points for a document that can't be run", graphql.INVALID_DOCUMENT_COST),
+        ("seconds until Redis is tried again", redis_budgets.RETRY_SECONDS),
         (
             "seconds until another limit, budget or removed document of a client is seen everywhere",
             trusted.LOOK_UP_AGAIN_SECONDS,
@@ -158,6 +163,17 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
         ("seconds until a revoked client or token is refused everywhere, behind PgBouncer", tokens.UNHEARD_SECONDS),
         ("seconds of a client's assertion", assertions.LIFETIME_SECONDS_MAX),
         ("bytes of a form to `/oauth/token`", oauth._BODY_BYTES_MAX),
+        ("searches of `/reference` in a minute, for one address and worker", routes.SEARCHES_PER_MINUTE),
+        ("characters of a search that are looked at", reference.MAX_QUERY_LENGTH),
+        ("tokens for `/graphiql` in a minute, for one address and worker", developer_tokens.TOKENS_PER_MINUTE),
+        ("bytes of a request for such a token", developer_tokens.MAX_BODY_BYTES),
+        ("vouchers waiting or being drawn in a process", desk.MAX_DRAWINGS),
+        ("bytes of a voucher's file that is checked", checking.MAX_FILE_BYTES),
+        ("checks at `/verify` from one address in a minute", verify.CHECKS_PER_MINUTE),
+        ("wrong codes for one number at `/verify` in a minute", verify.WRONG_CODES_PER_MINUTE),
+        ("bytes of a form to `/verify`", verify.MAX_FORM_BYTES),
+        ("fields of a form to `/verify`", verify.MAX_FIELDS),
+        ("seconds for a form to `/verify` to arrive", verify.FORM_TIMEOUT_SECONDS),
     ],
 )
 def test_a_limit_is_the_codes_own(what: str, limit: float) -> None:

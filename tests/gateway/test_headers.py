@@ -22,7 +22,7 @@ EVERYWHERE = [
     ("POST", "/oauth/introspect"),
     ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/.well-known/jwks.json"),
-    ("GET", "/"),
+    ("GET", "/index.html"),
     ("GET", "/nowhere"),
     ("POST", "/graphql/x"),
     ("OPTIONS", "/healthz"),
@@ -47,7 +47,9 @@ def test_nothing_is_kept_but_keys_and_metadata(server: Server, method: str, path
     assert kept == ("public, max-age=300" if path.startswith("/.well-known/") else "no-store")
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/graphql/x", "/.git/config", "/" + "x" * 10_000, "/%00", "/é"])
+@pytest.mark.parametrize(
+    "path", ["/index.html", "/nowhere", "/graphql/x", "/.git/config", "/" + "x" * 10_000, "/%00", "/é"]
+)
 def test_an_unknown_path_gets_a_small_plain_answer(server: Server, path: str) -> None:
     response = server.http.get(path)
     assert response.status_code == 404

@@ -8,7 +8,6 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -79,11 +78,11 @@ async def answers(_request: Request) -> Response:
 async def local(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[httpx.AsyncClient, Metrics]]:
     monkeypatch.delenv(MULTIPROCESS_DIRECTORY, raising=False)
     routes = [Route("/graphql", fails), Route("/healthz", answers)]
-    app = Starlette(routes=routes, middleware=[Middleware(MetricsMiddleware)])
-    app.state.metrics = Metrics()
+    metrics = Metrics()
+    app = MetricsMiddleware(Starlette(routes=routes), metrics)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway.example") as http:
-        yield http, app.state.metrics
+        yield http, metrics
 
 
 @pytest.mark.anyio
@@ -98,14 +97,11 @@ async def test_a_fault_counts_as_500(local: tuple[httpx.AsyncClient, Metrics]) -
 async def test_a_client_that_went_away_is_told_apart(local: tuple[httpx.AsyncClient, Metrics]) -> None:
     _, metrics = local
 
-    class App:
-        state = type("State", (), {"metrics": metrics})
-
     async def silent(_scope: object, _receive: object, _send: object) -> None:
         return
 
     async def unused(*_arguments: object) -> None:
         raise AssertionError("called")
 
-    await MetricsMiddleware(silent)({"type": "http", "app": App, "path": "/graphql"}, unused, unused)  # type: ignore[arg-type]
+    await MetricsMiddleware(silent, metrics)({"type": "http", "path": "/graphql"}, unused, unused)
     assert counted(generate_latest(metrics.registry).decode()) == {("/graphql", "499"): 1}

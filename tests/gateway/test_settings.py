@@ -200,3 +200,48 @@ def test_a_worker_runs_beside_the_sandbox_and_elsewhere_when_asked(
     sandbox: bool, work: bool | None, works: bool
 ) -> None:
     assert Settings(sandbox=sandbox, work=work).works == works
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1",
+        "redis://127.0.0.1:6380/2",
+        "redis://:word@redis/",
+        "rediss://user:w%40rd@[::1]:6380/0",
+        "rediss://user:word@redis.example/0?ssl_ca_certs=/etc/ca.pem",
+    ],
+)
+def test_a_redis_is_named_with_or_without_tls(url: str) -> None:
+    settings = Settings.model_validate({"redis_url": url})
+    assert settings.redis_url is not None
+    assert settings.redis_url.get_secret_value() == url
+    assert "word" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:word@redis",
+        "redis:",
+        "redis://user:word@",
+        "redis://user:word@redis:port",
+        "redis://user:word@redis/zero",
+        "redis://user:word@redis/0#part",
+        "unix:///run/redis.sock?password=word",
+        "redis://user:word@redis?socket_timeout=60",
+        "redis://user:word@redis?ssl_ca_certs=/etc/ca.pem",
+        "rediss://user:word@redis?ssl_cert_reqs=none",
+        "rediss://user:word@redis?ssl_check_hostname=false",
+        "rediss://user:word@redis?word",
+    ],
+)
+def test_what_names_no_redis_or_loosens_how_it_is_asked_is_refused_unrepeated(url: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings.model_validate({"redis_url": url})
+    assert "user:word" not in str(refused.value)
+    assert "must be rediss://" in str(refused.value)
+
+
+def test_an_empty_redis_is_none() -> None:
+    assert Settings.model_validate({"redis_url": ""}).redis_url is None

@@ -1,5 +1,6 @@
 """How many statements an operation takes: one for each tree that is read, one for each that moves money."""
 
+import asyncio
 import datetime
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -49,6 +50,10 @@ class Desk:
             self.statements.append(query.query)
 
     @property
+    def pool(self) -> asyncpg.Pool:
+        return self._pool
+
+    @property
     def call(self) -> Call:
         return self._call
 
@@ -61,10 +66,13 @@ class Desk:
         self._call = replace(self._call, caller=caller, pool=own, business_date=business_date)
 
     async def run(self, text: str, **variables: Any) -> Any:
+        # asyncpg tells of a statement at the loop's next turn.
+        await asyncio.sleep(0)
         self.statements.clear()
         operation = self._documents.load(text).operation(None)
         context = Context(self._call, "en", "https://gateway.example")
         answer = await self._runner.run(operation, variables, context)
+        await asyncio.sleep(0)
         assert "errors" not in answer.body, answer.body["errors"]
         (value,) = answer.body["data"].values()
         return value

@@ -21,6 +21,7 @@ from graphql import (
     get_named_type,
     get_variable_values,
     is_input_object_type,
+    is_leaf_type,
     is_list_type,
     is_non_null_type,
 )
@@ -144,7 +145,7 @@ class Variables:
             name = signature.name
             if name in inputs:
                 given = inputs[name]
-                value = coerce_input_value(given, signature.type)
+                value = _coerced(given, signature.type)
                 if value is Undefined:
                     return None
                 sources[name] = VariableValueSource(signature, given)
@@ -163,6 +164,17 @@ class Variables:
             elif is_non_null_type(signature.type):
                 return None
         return VariableValues(sources, coerced)
+
+
+def _coerced(given: Any, input_type: GraphQLInputType) -> Any:
+    """Return a value as graphql-core reads it, Undefined for one that it refuses."""
+    if is_non_null_type(input_type) and is_leaf_type(input_type.of_type) and given is not None:
+        # What most variables are, and no more than this.
+        try:
+            return input_type.of_type.coerce_input_value(given)
+        except Exception:  # whatever a scalar raises: graphql-core then says what it was
+            return Undefined
+    return coerce_input_value(given, input_type)
 
 
 def _may_nest_without_end(input_type: GraphQLInputType, above: tuple[str, ...]) -> bool:

@@ -108,10 +108,14 @@ class Completion:
             return [quickly, f"if {target} is None: {slowly}"]
         if may_await:
             return [slowly]
-        unusual = f"{value} is None or {value} is {name(Undefined)} or isinstance({value}, Exception)"
         written = f"{target} = {name(leaf_type.coerce_output_value)}({value})"
-        check = f"if {target} is None or {target} is {name(Undefined)}: {slowly}"
-        return [f"if {unusual}: {slowly}", "else:", *indented([written, check])]
+        # Any other answer, an awaitable or nothing at all, is looked at as graphql-core does.
+        check = f"if {target}.__class__ is not str: {slowly}"
+        usual = f"{value}.__class__ in {name(values.PLAIN_CLASSES)}"
+        lines = [f"if {usual}:", *indented([written, check])]
+        if not required:
+            lines += [f"elif {value} is None: {target} = None"]
+        return [*lines, f"else: {slowly}"]
 
     def _list(
         self, item_type: Any, value: str, target: str, at: str, planned: PlannedField, *, required: bool, depth: int
@@ -150,7 +154,12 @@ class Completion:
             raise NotCovered("a kind of object that is told by awaiting")
         name = self._source.name
         refuse = f"{name(values.check_kind)}(is_kind, {value}, {name(kind)}, {name(planned)})"
-        return [f"is_kind = {name(kind.is_type_of)}({value}, {info})", f"if is_kind is not True: {refuse}"]
+        checks = [f"is_kind = {name(kind.is_type_of)}({value}, {info})", f"if is_kind is not True: {refuse}"]
+        # An `is_type_of` may say of which classes all values are of its kind, so that it need not be called.
+        classes = getattr(kind.is_type_of, "classes", None)
+        if not isinstance(classes, frozenset):
+            return checks
+        return [f"if {value}.__class__ not in {name(classes)}:", *indented(checks)]
 
     def _abstract(
         self, kind: GraphQLAbstractType, value: str, target: str, at: str, field_at: str, planned: PlannedField

@@ -1,7 +1,10 @@
 """Completing what a resolver returned, where the generated code meets anything but the usual."""
 
+import datetime
+from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Final, cast
+from uuid import UUID
 
 from graphql import (
     GraphQLAbstractType,
@@ -21,6 +24,9 @@ from graphql.type import GraphQLBoolean, GraphQLInt
 from graphql.type.scalars import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
 
 from gateway.execution.compiled.running import FieldInfo, PlannedField
+
+#: Of values that are neither null nor an exception: what scalars are mostly made of.
+PLAIN_CLASSES: Final = frozenset({str, int, float, bool, Decimal, datetime.date, datetime.datetime, UUID})
 
 
 def as_it_is(leaf_type: GraphQLLeafType) -> str | None:

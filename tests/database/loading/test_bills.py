@@ -61,6 +61,19 @@ async def test_bills_of_each_origin_are_assessed(enrolled):
     ]
 
 
+async def test_a_persons_bills_are_in_the_order_of_the_file(enrolled):
+    bens = PENSION.replace(ANNA, BEN).replace("陈晓兰", "刘建国")
+    rows = [(bens if n % 2 else PENSION).replace("P1", f"P{20 - n}") for n in range(10)]
+    await enrolled.bill(*rows)
+    found = await enrolled.connection.fetch(
+        "SELECT array_agg(bill_number ORDER BY id) AS numbers FROM bills GROUP BY payer_id"
+    )
+    assert {tuple(row["numbers"]) for row in found} == {
+        ("P20", "P18", "P16", "P14", "P12"),
+        ("P19", "P17", "P15", "P13", "P11"),
+    }
+
+
 async def test_the_same_file_twice_changes_nothing(enrolled):
     await enrolled.bill(MEDICAL, PENSION)
     report = await enrolled.bill(MEDICAL, PENSION.replace("3630.00", "3630"))

@@ -57,7 +57,7 @@ async def test_the_bills_of_the_contract_are_there(sandbox):
     rows = await sandbox.fetch(
         """
         SELECT p.masked_name, b.origin, b.insurance, lower(b.months), upper(b.months) - 1
-        FROM bills AS b INNER JOIN payers AS p ON b.payer_id = p.id ORDER BY b.id
+        FROM bills AS b INNER JOIN payers AS p ON b.payer_id = p.id ORDER BY b.insurance DESC, b.bill_number
         """
     )
     assert [(*row[:3], months.text(row[3]), months.text(row[4])) for row in rows] == [
@@ -146,6 +146,7 @@ async def test_the_institutions_and_the_contracts_clients_are_there(sandbox):
         ("icbc-mobile", "ICBC", "MOBILE_BANKING", 8),
         ("medical-insurance-agency", "MI", None, 3),
         ("medical-insurance-refunds", "MI", None, 1),
+        ("operator", "TAX", None, 1),
         ("social-insurance-agency", "SI", None, 3),
         ("social-insurance-refunds", "SI", None, 1),
         ("tax-wechat", "TAX", "WECHAT", 8),

@@ -26,6 +26,23 @@ async def test_with_its_database_the_gateway_is_alive_and_ready(empty_database: 
             assert (response.status_code, response.text) == (200, text)
 
 
+@pytest.mark.parametrize(
+    ("answers", "told"), [(True, "in Redis"), (False, "in PostgreSQL, Redis does not answer")], ids=["there", "away"]
+)
+async def test_where_the_budgets_are_is_told_and_turns_nobody_away(
+    empty_database: str, answers: bool, told: str
+) -> None:
+    async def redis_answers() -> bool:
+        return answers
+
+    async with asyncpg.create_pool(empty_database, min_size=1, max_size=1) as pool:
+        app = Starlette(routes=health_routes(pool, CollectorRegistry(), redis_answers))
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway.example") as http:
+            response = await http.get("/readyz")
+    assert (response.status_code, response.text) == (200, f"ready\nbudgets: {told}\n")
+
+
 async def test_without_it_the_gateway_is_alive_only(tmp_path: Path) -> None:
     pool = asyncpg.create_pool(host=str(tmp_path), user="nobody", min_size=0, max_size=1)
     async with pool, http_of(pool) as http:

@@ -36,6 +36,20 @@ def test_beyond_the_bound_the_document_used_longest_ago_goes(
     assert store.load(texts[1]) is not second
 
 
+def test_documents_are_kept_up_to_so_many_characters_of_all(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few long ones fill the store as many short ones do."""
+    monkeypatch.setattr(documents, "MAX_KEPT_CHARACTERS", 250)
+    texts = [f"query Q{number} {{ payer {{ id }} }}".ljust(100) for number in range(3)]
+    first, second = (store.load(text) for text in texts[:2])
+    assert store.load(texts[0]) is first
+    third = store.load(texts[2])
+    assert store.load(texts[0]) is first
+    assert store.load(texts[2]) is third
+    assert store.load(texts[1]) is not second
+
+
 def test_an_over_long_document_is_run_and_not_kept(store: DocumentStore) -> None:
     query = "{ payer { id } }"
 

@@ -8,10 +8,10 @@ import asyncpg
 import httpx
 import pytest
 
+from database import sealing
 from database.pool import open_pool
 from database.vault import Vault
 from gateway.outbox.notifying import FIRST_DELAY, LONGEST_DELAY, MAX_AT_ONCE_FAILING, MAX_TRIES, Notifier
-from resolvers.callbacks import secret_context
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +62,7 @@ class Outbox:
             SELECT i.id, p.id FROM institutions AS i CROSS JOIN payers AS p;
             """
         )
-        await self.register(self.vault.seal(SECRET.encode(), secret_context("abc")))
+        await self.register(self.vault.seal(SECRET.encode(), sealing.callback_secret("abc")))
 
     async def register(self, sealed_secret: bytes) -> None:
         await self.pool.execute(
@@ -164,7 +164,7 @@ async def test_a_receiver_that_is_gone_is_removed_unless_it_was_replaced_meanwhi
     (delivery,) = await outbox.deliveries()
     under_way = asyncio.create_task(outbox.notifier.deliver(delivery))
     await asyncio.wait([under_way], timeout=0.5)
-    await outbox.register(outbox.vault.seal(SECRET.encode(), secret_context("abc")))
+    await outbox.register(outbox.vault.seal(SECRET.encode(), sealing.callback_secret("abc")))
     outbox.held.set()
     assert await under_way is not None, "it goes to the new address"
     assert await outbox.pool.fetchval("SELECT count(*) FROM callbacks") == 1
@@ -175,7 +175,7 @@ async def test_a_receiver_that_is_gone_is_removed_unless_it_was_replaced_meanwhi
 
 
 async def test_a_secret_opens_in_its_own_clients_row_alone(outbox: Outbox) -> None:
-    await outbox.register(outbox.vault.seal(SECRET.encode(), secret_context("another")))
+    await outbox.register(outbox.vault.seal(SECRET.encode(), sealing.callback_secret("another")))
     (delivery,) = await outbox.deliveries()
     assert await outbox.notifier.deliver(delivery) is not None
     assert await outbox.state(delivery) == (1, False, False, "the secret can't be unsealed")

@@ -40,7 +40,7 @@ def test_its_dates_are_the_receipts() -> None:
         assert (told["/CreationDate"], told["/ModDate"]) == (date, date)
 
 
-@pytest.mark.parametrize("name", ["*囍", "**喆", "*䶮", "*𬴊", "*𫘜"])
+@pytest.mark.parametrize("name", ["*囍", "**喆", "*䶮", "*㛃", "*𬱖", "*𬴊", "*𫘜"])
 def test_a_rare_character_shows_and_can_be_copied(name: str) -> None:
     assert ord(name[-1]) in font().face.charToGlyph
     assert f"\n{name}\n" in text_of(draw(a_voucher(masked_name=name), PUBLIC_URL))

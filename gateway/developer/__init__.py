@@ -1,0 +1,1 @@
+"""The developer's pages: what this is, GraphiQL, the schema reference and the problem codes."""
