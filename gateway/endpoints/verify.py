@@ -21,8 +21,9 @@ from starlette.routing import Route
 from auth.certificates import Network
 from contributions import money, months, resident_id, words
 from database.pool import DATABASE_AWAY
-from gateway.endpoints.verify_form import BadForm, FileDesk, FilesBusy, FileTooLarge, NoFile, carries_file, fields_of
+from gateway.endpoints.verify_form import FileDesk, FilesBusy, FileTooLarge, NoFile, carries_file, fields_of
 from gateway.pages import locale_of, page_headers, render
+from gateway.pages.forms import BadForm
 from gateway.pages.verify_texts import TEXTS, Texts
 from gateway.peers import client_of
 from gateway.throttle import Throttle, Throttled

@@ -6,7 +6,6 @@ A file is taken out of its form and checked in a thread, one file at a time: nei
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Final
-from urllib.parse import parse_qsl
 
 import anyio
 from anyio import to_thread
@@ -15,13 +14,12 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from gateway.pages.forms import BadForm, read_form
 from gateway.vouchers.faults import SignedVoucher
 
 #: A number, a code and a language, percent-encoded at the worst, are less.
 MAX_FORM_BYTES: Final = 4096
 MAX_FIELDS: Final = 8
-#: A form is one packet.
-FORM_TIMEOUT_SECONDS: Final = 10.0
 #: A voucher has some 45 kB, whose form is little more; what gateway/vouchers/checking.py takes has room.
 MAX_FILE_FORM_BYTES: Final = 1024 * 1024
 #: A telephone's picture of a voucher is read to its end and dropped, so that its sender is told what it is: a browser
@@ -32,16 +30,7 @@ FILE_TIMEOUT_SECONDS: Final = 30.0
 #: Files in one process, arriving or waiting for their check: 32 MiB in memory at the most.
 MAX_FILES: Final = 32
 
-_FORM: Final = "application/x-www-form-urlencoded"
 _FILE_FORM: Final = "multipart/form-data"
-
-
-class BadForm(Exception):
-    """The body is no form of this page's; the HTTP status says why."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__()
-        self.status = status
 
 
 class NoFile(Exception):
@@ -62,26 +51,10 @@ def carries_file(request: Request) -> bool:
 
 
 async def fields_of(request: Request) -> Mapping[str, str]:
-    """Return the fields of the query or the form; of a repeated one the last. Raises BadForm."""
+    """Return the fields of the query, of a repeated one the last; or of the form. Raises BadForm."""
     if request.method != "POST":
         return dict(request.query_params)
-    if _media_type(request) != _FORM:
-        raise BadForm(415)
-    body = bytearray()
-    try:
-        with anyio.fail_after(FORM_TIMEOUT_SECONDS):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > MAX_FORM_BYTES:
-                    raise BadForm(413)
-    except TimeoutError:
-        raise BadForm(408) from None
-    except ClientDisconnect:
-        raise BadForm(400) from None
-    try:
-        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
-    except ValueError:
-        raise BadForm(400) from None
+    return await read_form(request, max_bytes=MAX_FORM_BYTES, max_fields=MAX_FIELDS)
 
 
 def _media_type(request: Request) -> str:
