@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz differential screenshots bench bench-load bench-lookups bench-settlement bench-execution bench-growth bench-memory serve lint format schema pages lock clean
+.PHONY: help demo test chaos fuzz differential screenshots bench bench-load bench-lookups bench-settlement bench-execution bench-growth bench-memory bench-voucher pictures-voucher serve lint format schema pages lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -89,3 +89,9 @@ bench-growth: .venv/dev.stamp ## The same requests at 10,000 payers and at a mil
 
 bench-memory: .venv/dev.stamp ## A worker's memory over 100,000 requests of 10,000 different documents, into docs/performance.md
 	$(BIN)/python -m benchmarks.memory --write docs/performance.md
+
+bench-voucher: .venv/dev.stamp ## A voucher's CPU: drawing, signing, checking; and whether the event loop is held meanwhile
+	$(BIN)/python -m benchmarks.voucher
+
+pictures-voucher: .venv/dev.stamp ## Draw the vouchers' pictures in docs/images anew (needs Debian's poppler-utils)
+	$(BIN)/python -m benchmarks.voucher_pictures

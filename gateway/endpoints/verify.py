@@ -1,16 +1,16 @@
 """/verify: the public check of a voucher. A number and its code in; the masked facts, or "no such voucher", out.
 
 GET is the QR code's link and the empty form, POST the form. An unknown number and a wrong code get the same page.
+The second form takes the file: whether the gateway signed it as it is, and then what the book says of it.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-import anyio
 import asyncpg
 import structlog
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -21,11 +21,14 @@ from starlette.routing import Route
 from auth.certificates import Network
 from contributions import money, months, resident_id, words
 from database.pool import DATABASE_AWAY
+from gateway.endpoints.verify_form import FileDesk, FilesBusy, FileTooLarge, NoFile, carries_file, fields_of
 from gateway.pages import locale_of, page_headers, render
+from gateway.pages.forms import BadForm
 from gateway.pages.verify_texts import TEXTS, Texts
 from gateway.peers import client_of
 from gateway.throttle import Throttle, Throttled
 from gateway.vouchers.certificates import published
+from gateway.vouchers.faults import Fault, NotGenuine
 from resolvers.vouchers import VerifiedReceipt, verify
 
 _RECEIPT_NUMBER: Final = re.compile(r"[0-9]{18}")
@@ -35,11 +38,8 @@ _CODE: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{12}")
 CHECKS_PER_MINUTE: Final = 60
 #: Wrong codes for one number in a minute. A code has 60 bits: at this rate nobody guesses one in the age of the world.
 WRONG_CODES_PER_MINUTE: Final = 10
-#: A number, a code and a language, percent-encoded at the worst, are less.
-MAX_FORM_BYTES: Final = 4096
-MAX_FIELDS: Final = 8
-#: A form is one packet.
-FORM_TIMEOUT_SECONDS: Final = 10.0
+#: Files of one address in a minute: each costs milliseconds of CPU, a thousand times what a code costs.
+FILES_PER_MINUTE: Final = 10
 #: Where the database is away.
 RETRY_AFTER_SECONDS: Final = 5
 
@@ -50,7 +50,8 @@ _BETWEEN: Final = re.compile(r"[\s\-‐-―　]+")
 _LOOKALIKES: Final = str.maketrans("OIL", "011")
 #: A new certificate is published before it signs, and old ones stay.
 _PUBLIC: Final = {"cache-control": "public, max-age=300"}
-_STATUSES: Final = {"THROTTLED": 429, "UNAVAILABLE": 503}
+_STATUSES: Final = {"THROTTLED": 429, "UNAVAILABLE": 503, "FILE_TOO_LARGE": 413}
+_FAULTS: Final = {Fault.NO_PDF: "FILE_NO_PDF", Fault.FOREIGN: "FILE_FOREIGN", Fault.CHANGED: "FILE_CHANGED"}
 
 log = structlog.get_logger()
 
@@ -71,14 +72,6 @@ def voucher_routes(pool: asyncpg.Pool, trusted_proxies: Sequence[Network]) -> li
     ]
 
 
-class BadForm(Exception):
-    """The body is no form of this page's; the HTTP status says why."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__()
-        self.status = status
-
-
 class VerifyPage:
     """The page, for one process: its throttles are its own."""
 
@@ -87,35 +80,47 @@ class VerifyPage:
         self._trusted_proxies = tuple(trusted_proxies)
         self._addresses = Throttle(CHECKS_PER_MINUTE)
         self._numbers = Throttle(WRONG_CODES_PER_MINUTE)
+        self._files = Throttle(FILES_PER_MINUTE)
+        self._desk = FileDesk()
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
-        try:
-            fields = await _fields(request)
-        except BadForm as error:
-            return PlainTextResponse("This is no form of /verify.\n", error.status, {"connection": "close"})
-        locale = locale_of(fields.get("lang"), request.headers.get("accept-language"))
-        number = _BETWEEN.sub("", fields.get("number", ""))
-        code = _BETWEEN.sub("", fields.get("code", "")).upper().translate(_LOOKALIKES)
+        number, code, lang = "", "", request.query_params.get("lang")
         facts: VerifiedReceipt | None = None
         more: dict[str, str] = {}
         try:
-            outcome, facts = await self._check(request, number, code)
+            if carries_file(request):
+                outcome, number, facts = await self._check_file(request)
+            else:
+                fields = await fields_of(request)
+                lang = fields.get("lang")
+                number = _BETWEEN.sub("", fields.get("number", ""))
+                code = _BETWEEN.sub("", fields.get("code", "")).upper().translate(_LOOKALIKES)
+                outcome, facts = await self._check(request, number, code)
+        except BadForm as error:
+            return PlainTextResponse("This is no form of /verify.\n", error.status, {"connection": "close"})
         except Throttled as throttled:
             outcome, more = "THROTTLED", {"retry-after": str(throttled.retry_after_seconds)}
+        except FilesBusy:
+            outcome, more = "UNAVAILABLE", {"retry-after": str(RETRY_AFTER_SECONDS)}
         except (asyncpg.QueryCanceledError, *DATABASE_AWAY) as error:
             log.error("voucher not checked", exc_info=error)
             outcome, more = "UNAVAILABLE", {"retry-after": str(RETRY_AFTER_SECONDS)}
+        if carries_file(request) and more:
+            # It may not have been read.
+            more["connection"] = "close"
+        locale = locale_of(lang, request.headers.get("accept-language"))
         texts = TEXTS[locale]
+        typed_number, typed_code = _shown(number), code if _CODE.fullmatch(code) else ""
         page = render(
             "verify.html",
             locale,
             t=texts,
             outcome=outcome,
             facts=_told(texts, number, facts) if facts else (),
-            number=_shown(number),
-            code=code if _CODE.fullmatch(code) else "",
-            other_url=_switched(_shown(number), code if _CODE.fullmatch(code) else "", locale),
+            number=typed_number,
+            code=typed_code,
+            other_url=_switched(typed_number, typed_code, locale),
         )
         return Response(page, _STATUSES.get(outcome, 200), page_headers(locale, more))
 
@@ -125,8 +130,7 @@ class VerifyPage:
             return "", None
         if not number or not code:
             return "INCOMPLETE", None
-        peer = request.client.host if request.client else None
-        self._addresses.take(client_of(peer, request.headers, self._trusted_proxies))
+        self._addresses.take(self._address_of(request))
         key = number[:40]
         # Taken before it is looked up, so that many at once are no way around it.
         self._numbers.take(key)
@@ -136,27 +140,26 @@ class VerifyPage:
         self._numbers.give_back(key)
         return "STANDS" if found.voided_at is None else "VOID", found
 
+    async def _check_file(self, request: Request) -> tuple[str, str, VerifiedReceipt | None]:
+        """Return the outcome, and of a genuine file its number and facts. Raises as `_check` and FileDesk do."""
+        self._files.take(self._address_of(request))
+        try:
+            signed = await self._desk.check(request, await published(self._pool))
+        except NoFile:
+            return "FILE_MISSING", "", None
+        except FileTooLarge:
+            return "FILE_TOO_LARGE", "", None
+        except NotGenuine as error:
+            return _FAULTS[error.fault], "", None
+        # Its code is signed with it: nobody guesses here.
+        found = await verify(self._pool, signed.number, signed.verification_code)
+        if found is None:
+            return "FILE_UNKNOWN", signed.number, None
+        return "FILE_STANDS" if found.voided_at is None else "FILE_VOID", signed.number, found
 
-async def _fields(request: Request) -> Mapping[str, str]:
-    """Return the fields of the query or the form; of a repeated one the last. Raises BadForm."""
-    if request.method != "POST":
-        return dict(request.query_params)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
-        raise BadForm(415)
-    body = bytearray()
-    try:
-        with anyio.fail_after(FORM_TIMEOUT_SECONDS):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > MAX_FORM_BYTES:
-                    raise BadForm(413)
-    except TimeoutError:
-        raise BadForm(408) from None
-    try:
-        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
-    except ValueError:
-        raise BadForm(400) from None
+    def _address_of(self, request: Request) -> str:
+        peer = request.client.host if request.client else None
+        return client_of(peer, request.headers, self._trusted_proxies)
 
 
 def _told(texts: Texts, number: str, facts: VerifiedReceipt) -> Sequence[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.vouchers.certificates import read_certificates
+from gateway.vouchers.faults import NotGenuine
 from gateway.work import complain
 
 
@@ -18,7 +19,7 @@ def verify_voucher(
     ] = Path("voucher-certificate.pem"),
 ) -> None:
     """Check that a voucher's file is as the gateway signed it; exit 1 if not. /verify says whether it still stands."""
-    from gateway.vouchers.checking import MAX_FILE_BYTES, NotGenuine, check_file  # takes a quarter of a second
+    from gateway.vouchers.checking import MAX_FILE_BYTES, check_file  # takes a quarter of a second
 
     with file.open("rb") as opened:
         content = opened.read(MAX_FILE_BYTES + 1)

@@ -1,6 +1,7 @@
 """Where vouchers are drawn and signed: a thread beside the event loop, a bounded queue before it."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 REASON: Final = "Voucher {number} code {code}"
 #: Vouchers waiting or being drawn in one process. At some 25 ms each the last one waits less than half a second.
 MAX_DRAWINGS: Final = 16
+#: How long a thread may keep the interpreter from the event loop. A request takes several turns: at Python's own five
+#: milliseconds each, whoever asks anything while a voucher is drawn waits long (benchmarks/voucher.py).
+TURN_SECONDS: Final = 0.0005
 
 
 class DeskBusy(Exception):
@@ -44,14 +48,18 @@ class VoucherDesk(AbstractContextManager["VoucherDesk"]):
         self._draw_page = draw_page
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vouchers")
         self._drawings = 0
+        self._turn_before = sys.getswitchinterval()
 
     def __enter__(self) -> Self:
+        """Open the desk: the whole process takes turns of TURN_SECONDS until it is closed."""
+        sys.setswitchinterval(TURN_SECONDS)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._thread.shutdown(cancel_futures=True)
+        sys.setswitchinterval(self._turn_before)
 
     def require_place(self) -> None:
         """Raise DeskBusy when another voucher would have to wait too long."""

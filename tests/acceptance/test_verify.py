@@ -168,7 +168,7 @@ def test_a_screen_reader_finds_its_way(server: Server, receipt: Answer) -> None:
     assert len(ids) == len(set(ids))
     labels = {label["for"] for label in elements.of("label")}
     for field in elements.of("input"):
-        assert field.get("type") in ("hidden",) or field["id"] in labels
+        assert field.get("type") in ("hidden", "submit") or field["id"] in labels
         assert field.get("aria-describedby", ids[0]) in ids
     assert len(elements.of("h1")) == len(elements.of("main")) == len(elements.of("title")) == 1
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in elements.of("meta")

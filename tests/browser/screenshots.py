@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -59,6 +60,18 @@ def _verify_void(page: Page, server: Server) -> None:
     payment = paid(abc, LIU, "2020-01", "2020-03", "PICTURE-VOID")
     reverse(abc, "PICTURE-VOID")
     _check(page, payment["receipt"])
+
+
+def _verify_file(page: Page, server: Server) -> None:
+    abc = server.client("abc-counter")
+    path = urlsplit(paid(abc, CHEN, "2020-04", "2020-06", "PICTURE")["receipt"]["pdfUrl"]).path
+    voucher = abc.http.get(path, headers={"Authorization": f"Bearer {abc.token}"}).content
+    page.goto("/verify")
+    page.locator("#file").set_input_files(
+        {"name": "voucher.pdf", "mimeType": "application/pdf", "buffer": voucher + b"\n"}  # type: ignore[arg-type]
+    )
+    page.locator("input[type=submit]").click()
+    page.locator("#outcome").wait_for()
 
 
 def _check(page: Page, receipt: dict[str, str]) -> None:
@@ -176,6 +189,7 @@ PICTURES: Final = (
     Picture("verify", _verify_form),
     Picture("verify-authentic", _verify_stands),
     Picture("verify-void", _verify_void, locale="en-US"),
+    Picture("verify-file-changed", _verify_file, locale="en-US"),
     Picture("operator-sign-in", _operator_form),
     Picture("operator", _operator),
     Picture("operator-english", _operator, locale="en-US"),

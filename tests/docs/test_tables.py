@@ -15,9 +15,10 @@ from database.loading import assessing, reasons, records, report
 from gateway import redis_budgets
 from gateway.developer import reference, routes
 from gateway.developer import tokens as developer_tokens
-from gateway.endpoints import graphql, oauth, signing, verify
+from gateway.endpoints import graphql, oauth, signing, verify, verify_form
 from gateway.execution import cost, limits, trusted
 from gateway.outbox import notifying
+from gateway.pages import forms
 from gateway.settings import Settings
 from gateway.vouchers import checking, desk
 from resolvers import arrears, settlement
@@ -171,9 +172,14 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
         ("bytes of a voucher's file that is checked", checking.MAX_FILE_BYTES),
         ("checks at `/verify` from one address in a minute", verify.CHECKS_PER_MINUTE),
         ("wrong codes for one number at `/verify` in a minute", verify.WRONG_CODES_PER_MINUTE),
-        ("bytes of a form to `/verify`", verify.MAX_FORM_BYTES),
-        ("fields of a form to `/verify`", verify.MAX_FIELDS),
-        ("seconds for a form to `/verify` to arrive", verify.FORM_TIMEOUT_SECONDS),
+        ("bytes of a form to `/verify`", verify_form.MAX_FORM_BYTES),
+        ("fields of a form to `/verify`", verify_form.MAX_FIELDS),
+        ("seconds for a form to `/verify` to arrive", forms.TIMEOUT_SECONDS),
+        ("files to `/verify` from one address in a minute", verify.FILES_PER_MINUTE),
+        ("bytes of a form with a file to `/verify`", verify_form.MAX_FILE_FORM_BYTES),
+        ("bytes of one that are read, and dropped, beyond that", verify_form.MAX_DROPPED_BYTES),
+        ("seconds for a form with a file to `/verify` to arrive", verify_form.FILE_TIMEOUT_SECONDS),
+        ("files to `/verify` at once in a process", verify_form.MAX_FILES),
     ],
 )
 def test_a_limit_is_the_codes_own(what: str, limit: float) -> None:

@@ -1,11 +1,12 @@
 """Where vouchers are drawn: beside the event loop, and not more at once than are drawn soon."""
 
 import asyncio
+import sys
 import threading
 
 import pytest
 
-from gateway.vouchers.desk import MAX_DRAWINGS, DeskBusy, VoucherDesk
+from gateway.vouchers.desk import MAX_DRAWINGS, TURN_SECONDS, DeskBusy, VoucherDesk
 from resolvers.vouchers import Voucher
 from tests.gateway.vouchers.sample import PUBLIC_URL, a_voucher
 
@@ -44,3 +45,10 @@ async def test_more_vouchers_than_are_drawn_soon_are_refused() -> None:
         go.set()
         await asyncio.gather(*drawings)
         assert await desk.draw(a_voucher()) == b""
+
+
+def test_the_event_loop_gets_its_turn_soon_while_a_desk_is_open() -> None:
+    before = sys.getswitchinterval()
+    with VoucherDesk(PUBLIC_URL):
+        assert sys.getswitchinterval() == pytest.approx(TURN_SECONDS)
+    assert sys.getswitchinterval() == pytest.approx(before)

@@ -14,8 +14,9 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
 from gateway.vouchers.certificates import SigningCertificate, _self_signed, read_certificate
-from gateway.vouchers.checking import MAX_FILE_BYTES, NotGenuine, SignedVoucher, check_file
+from gateway.vouchers.checking import MAX_FILE_BYTES, check_file
 from gateway.vouchers.drawing import draw
+from gateway.vouchers.faults import Fault, NotGenuine, SignedVoucher
 from gateway.vouchers.signing import PageSigner
 from tests.gateway.vouchers.sample import ISSUED_AT, PUBLIC_URL, a_voucher
 
@@ -85,18 +86,38 @@ def test_one_changed_byte_is_detected_wherever_it_is(signing: SigningCertificate
 def test_what_is_not_the_gateways_is_refused(signing: SigningCertificate, signed: bytes) -> None:
     page = draw(a_voucher(), PUBLIC_URL)
     certificates = [signing.certificate]
-    for content, reason in (
-        (b"", "no PDF"),
-        (page, "no signature"),
-        (signed + b"\n", "does not cover"),
-        (signed + page, "does not cover"),
-        (signed + signed, "more than one"),
-        (b"%PDF-" + b"0" * MAX_FILE_BYTES, "larger"),
-        (PageSigner(_self_signed()).sign(page, REASON, ISSUED_AT), "not the gateway's"),
-        (PageSigner(signing).sign(page, "else", ISSUED_AT), "no voucher"),
+    for content, reason, fault in (
+        (b"", "no PDF", Fault.NO_PDF),
+        (page, "no signature", Fault.FOREIGN),
+        (signed + b"\n", "does not cover", Fault.CHANGED),
+        (signed + page, "does not cover", Fault.CHANGED),
+        (signed + signed, "more than one", Fault.CHANGED),
+        (signed.replace(b"ReportLab", b"ReportLib"), "was changed", Fault.CHANGED),
+        (b"%PDF-" + b"0" * MAX_FILE_BYTES, "larger", Fault.FOREIGN),
+        (PageSigner(_self_signed()).sign(page, REASON, ISSUED_AT), "not the gateway's", Fault.FOREIGN),
+        (PageSigner(signing).sign(page, "else", ISSUED_AT), "no voucher", Fault.FOREIGN),
     ):
-        with pytest.raises(NotGenuine, match=reason):
+        with pytest.raises(NotGenuine, match=reason) as refusal:
             check_file(content, certificates)
+        assert refusal.value.fault is fault
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        # A digest that nobody knows, where the signature's own stands; a length without end; depth without end.
+        (b"0609608648016503040201", b"0609608648016503040248"),
+        (b"3082", b"3080"),
+        (b"", b"3080" * 1000),
+    ],
+)
+def test_a_malformed_signature_is_no_signature(
+    signing: SigningCertificate, signed: bytes, old: bytes, new: bytes
+) -> None:
+    start, end = signed.index(b"/Contents <308") + 11, signed.index(b">\n/ByteRange")
+    container = (signed[start:end].replace(old, new) if old else new).ljust(end - start, b"0")[: end - start]
+    with pytest.raises(NotGenuine, match="malformed"):
+        check_file(signed[:start] + container + signed[end:], [signing.certificate])
 
 
 def pem(directory: Path, signing: SigningCertificate) -> tuple[Path, Path]:
