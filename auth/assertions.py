@@ -5,19 +5,23 @@ Each is used once: its `jti` is kept in the database until the assertion has end
 
 import hashlib
 import re
+import secrets
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 import asyncpg
 import orjson
 from joserfc import jws
 from joserfc.errors import BadSignatureError, JoseError
+from joserfc.jwk import ECKey, OKPKey
 from joserfc.jwt import JWTClaimsRegistry
 
-from auth.client_keys import ALGORITHMS, REGISTRY, PublicKey, candidates
+from auth.client_keys import ALGORITHMS, REGISTRY, PublicKey, candidates, usable_keys
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -38,6 +42,9 @@ _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 # Whoever signs DPoP proofs or access tokens with the same key has made no assertion by it (RFC 8725, 3.11).
 _TYPES: Final = (None, "jwt", "client-authentication+jwt")
+
+# The RSA keys of most clients.
+_DECOY_BITS: Final = 2048
 
 # Rows dropped beside each one that is added: more than one, so that none are left behind.
 _DROPPED_AT_ONCE: Final = 100
@@ -134,9 +141,28 @@ class AssertionVerifier:
         return UsedOnce(assertion.client_id, jti_sha256, claims["exp"])
 
 
+def verify_in_vain(assertion: Assertion) -> None:
+    """Do for a client that is none what is done for one whose key has not signed the assertion, and nothing else."""
+    # Read anew, as a client's keys are.
+    (decoy,) = usable_keys(_decoy(assertion.algorithm))
+    _check_in_vain(assertion, decoy)
+
+
+def _check_in_vain(assertion: Assertion, decoy: PublicKey) -> None:
+    try:
+        jws.deserialize_compact(assertion.compact, decoy, registry=REGISTRY)
+    except (JoseError, ValueError, TypeError):
+        return
+
+
 def _verified_claims(assertion: Assertion, keys: Sequence[PublicKey]) -> dict[str, Any]:
+    """Return what a key of the client's has signed. Raises InvalidAssertion, and not before a signature was checked."""
     header = {"alg": assertion.algorithm, "kid": assertion.key_id}
-    for key in candidates(keys, header):
+    meant = candidates(keys, header)
+    if not meant:
+        # Which algorithms and ids a client's keys have is not told by an answer that comes sooner.
+        _check_in_vain(assertion, _decoy_key(assertion.algorithm))
+    for key in meant:
         try:
             verified = jws.deserialize_compact(assertion.compact, key, registry=REGISTRY)
         except BadSignatureError:
@@ -147,6 +173,24 @@ def _verified_claims(assertion: Assertion, keys: Sequence[PublicKey]) -> dict[st
         claims: dict[str, Any] = orjson.loads(verified.payload or b"")
         return claims
     raise InvalidAssertion("not signed with a key of the client's")
+
+
+@cache
+def _decoy(algorithm: str) -> bytes:
+    """Return a JWK set with one key for the algorithm, whose private half nobody has."""
+    if algorithm == "PS256":
+        # To find two primes takes long, and against any odd number a signature is checked in the same time.
+        modulus = secrets.randbits(_DECOY_BITS) | 1 << _DECOY_BITS - 1 | 1
+        n = urlsafe_b64encode(modulus.to_bytes(_DECOY_BITS // 8)).rstrip(b"=").decode()
+        return orjson.dumps({"keys": [{"kty": "RSA", "n": n, "e": "AQAB"}]})
+    key = ECKey.generate_key("P-256") if algorithm == "ES256" else OKPKey.generate_key("Ed25519")
+    return orjson.dumps({"keys": [key.as_dict(private=False)]})
+
+
+@cache
+def _decoy_key(algorithm: str) -> PublicKey:
+    (key,) = usable_keys(_decoy(algorithm))
+    return key
 
 
 async def use_once(pool: asyncpg.Pool, used: UsedOnce) -> bool:

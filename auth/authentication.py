@@ -77,6 +77,7 @@ class ClientAuthenticator:
                 raise InvalidAssertion("client_id is another client's")
             client = await self._find(assertion.client_id, methods.PRIVATE_KEY_JWT)
             if client is None:
+                assertions.verify_in_vain(assertion)
                 raise InvalidAssertion("no such client of private_key_jwt")
             used = self._verifier.verify(assertion, await self._keys(client, assertion))
             if not await assertions.use_once(self._pool, used):

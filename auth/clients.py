@@ -83,14 +83,15 @@ class Client:
 
 
 def secret_matches(client: Client | None, secret: str) -> bool:
-    """Whether this is one of the client's secrets. Without a client the same work is done, in vain.
+    """Whether this is one of the client's secrets.
 
-    It takes some 2 ms of one core, and twice that while two secrets open: call it in a thread.
+    What is none takes two hashes, some 4 ms of one core, whether the client has two secrets, one, or is none at all.
+    The current secret takes one: call it in a thread.
     """
     if len(secret) > _SECRET_LENGTH_MAX:
         return False
-    hashes = [client.secret_hash, client.previous_secret_hash] if client else []
-    return any([_verify(secret_hash, secret) for secret_hash in hashes if secret_hash] or [_verify(None, secret)])
+    hashes = (client.secret_hash, client.previous_secret_hash) if client else (None, None)
+    return any(_verify(secret_hash, secret) for secret_hash in hashes)
 
 
 def _verify(secret_hash: str | None, secret: str) -> bool:

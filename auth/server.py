@@ -35,10 +35,12 @@ from auth.keys import KeyRing
 from auth.published_keys import PublishedKeys
 from auth.tokens import AccessToken, Confirmation, InvalidToken, TokenVerifier
 
-# A hash takes 4 MiB and 2 ms of a core: so many at once keep the cores busy and leave the event loop its own.
+# A hash takes 4 MiB and 2 ms of a core, and a wrong secret two hashes: so many at once keep the cores busy and leave
+# the event loop its own.
 _HASHES_AT_ONCE: Final = 4
 
-# Some 0.2 s of waiting. Whoever comes on top is told to come back, before the queue outlives its clients.
+# Some 0.2 s of waiting, 0.4 s behind wrong secrets alone. Whoever comes on top is told to come back, before the queue
+# outlives its clients.
 _HASHES_WAITING_MAX: Final = 200
 
 # Whose metadata (RFC 8414, 2) name the ways of client authentication.

@@ -41,7 +41,7 @@ DATABASE_AWAY = (
 )
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
+class RequestConnection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
     """A connection that returns to the pool without a statement to reset it.
 
     Requests change nothing of the session but whom it acts for: advisory locks are the transaction's, and nothing
@@ -216,6 +216,7 @@ async def open_pool(
     min_size: int = 1,
     statement_timeout_seconds: float = 10,
     statement_cache_size: int = 100,
+    connection_class: type[RequestConnection] = RequestConnection,
 ) -> asyncpg.Pool:
     """The connections that requests share. A waiting statement is cut off after `statement_timeout_seconds`.
 
@@ -245,7 +246,7 @@ async def open_pool(
         }
     return await _Pool(
         url,
-        connection_class=_Connection,
+        connection_class=connection_class,
         record_class=asyncpg.Record,
         min_size=min_size,
         max_size=max_size,

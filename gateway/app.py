@@ -33,7 +33,7 @@ from gateway.budgets import Budgets
 from gateway.channels.calls import own_client
 from gateway.channels.routes import channel_routes
 from gateway.developer.routes import Developer, developer_routes
-from gateway.endpoints.bearer import Gate, OfferingNonces
+from gateway.endpoints.bearer import OfferingNonces
 from gateway.endpoints.graphql import GraphQLEndpoint
 from gateway.endpoints.health import health_routes
 from gateway.endpoints.oauth import oauth_routes
@@ -42,8 +42,6 @@ from gateway.endpoints.settlements import SettlementsEndpoint
 from gateway.endpoints.signing import MessageSigning
 from gateway.endpoints.verify import voucher_routes
 from gateway.execution.documents import DocumentStore
-from gateway.execution.runner import Runner
-from gateway.execution.trusted import ClientDocuments
 from gateway.learning import learning
 from gateway.logs import configure_logs
 from gateway.lookups import watched_lookups
@@ -53,6 +51,7 @@ from gateway.operations.numbers import NumberReader
 from gateway.operations.page import OperatorPage
 from gateway.operations.session import Sessions
 from gateway.outbox.guard import transport_of
+from gateway.parts import Parts, parts_of
 from gateway.redis_budgets import RedisBudgets, budgets_in_redis
 from gateway.settings import Settings
 from gateway.vouchers import certificates as voucher_certificates
@@ -81,16 +80,18 @@ def create_app() -> ASGIApp:
 def make_app(settings: Settings) -> ASGIApp:
     """Return the app for these settings; `database_url` and `public_url` are given by now."""
     metrics = Metrics()
-    return MetricsMiddleware(Gateway(settings, metrics), metrics)
+    parts = parts_of(settings)
+    app = MetricsMiddleware(Gateway(settings, metrics, parts), metrics)
+    return app if parts.around is None else parts.around(app)
 
 
 class Gateway:
     """The app of one worker: operations go straight to their endpoint, and all else to Starlette's router."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, parts: Parts) -> None:
         #: By path, what is there once the app has started. A router looks at one route after the other.
         self.direct: dict[str, ASGIApp] = {}
-        self.routed = Starlette(lifespan=lambda _app: _lifespan(self, settings, metrics))
+        self.routed = Starlette(lifespan=lambda _app: _lifespan(self, settings, metrics, parts))
         # /graphql/ is no path of ours: a redirect would send a token wherever a Host header says.
         self.routed.router.redirect_slashes = False
 
@@ -101,14 +102,16 @@ class Gateway:
 
 
 @asynccontextmanager
-async def _lifespan(app: Gateway, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
+async def _lifespan(app: Gateway, settings: Settings, metrics: Metrics, parts: Parts) -> AsyncIterator[None]:
     assert settings.database_url is not None
     assert settings.public_url is not None
-    pool = await _pool(settings)
+    pool = await _pool(settings, parts)
     try:
         async with AsyncExitStack() as running:
+            if parts.end is not None:
+                running.push_async_callback(parts.end)
             vault = await _vault(settings, pool)
-            graphql, routes = await _endpoints(metrics, settings, pool, vault, running)
+            graphql, routes = await _endpoints(metrics, settings, pool, vault, parts, running)
             app.direct["/graphql"] = graphql
             app.routed.router.routes.extend(routes)
             # What is there now stays for good: the collector need never look at it again.
@@ -124,7 +127,7 @@ async def _lifespan(app: Gateway, settings: Settings, metrics: Metrics) -> Async
             pool.terminate()
 
 
-async def _pool(settings: Settings) -> asyncpg.Pool:
+async def _pool(settings: Settings, parts: Parts) -> asyncpg.Pool:
     """Open the pool, waiting for a database that is away: a worker that fails to start ends the whole server."""
     assert settings.database_url is not None
     give_up_at = time.monotonic() + START_TIMEOUT_SECONDS
@@ -135,6 +138,7 @@ async def _pool(settings: Settings) -> asyncpg.Pool:
                 max_size=settings.pool_size,
                 statement_timeout_seconds=settings.statement_timeout.total_seconds(),
                 statement_cache_size=settings.statement_cache_size,
+                connection_class=parts.connection,
             )
         except DATABASE_AWAY:
             if time.monotonic() > give_up_at:
@@ -163,7 +167,7 @@ async def _vault(settings: Settings, pool: asyncpg.Pool) -> Vault:
 
 
 async def _endpoints(
-    metrics: Metrics, settings: Settings, pool: asyncpg.Pool, vault: Vault, running: AsyncExitStack
+    metrics: Metrics, settings: Settings, pool: asyncpg.Pool, vault: Vault, parts: Parts, running: AsyncExitStack
 ) -> tuple[ASGIApp, list[Route]]:
     keys = KeyRing(pool, vault, settings.signing_key_lifetime)
     assert settings.database_url is not None
@@ -175,7 +179,7 @@ async def _endpoints(
     certificates = ClientCertificates(
         trusted_proxies=settings.trusted_proxies or (), header=settings.client_certificate_header
     )
-    gate = Gate(verifier, proofs, certificates)
+    gate = parts.gate(verifier, proofs, certificates)
     signature_keys = SignatureKeys(pool)
     oauth = OAuthServer(
         issuer=issuer,
@@ -215,11 +219,11 @@ async def _endpoints(
         hide_suggestions=hide_suggestions,
         introspectable=settings.introspectable,
     )
-    runner = Runner(core, word_exception, hide_suggestions=hide_suggestions)
+    runner = parts.runner(core, word_exception, hide_suggestions=hide_suggestions)
     shares = Budgets(pool)
     redis = await _redis(settings, shares, metrics, running)
     graphql = GraphQLEndpoint(
-        ClientDocuments(documents, pool),
+        parts.documents(documents, pool),
         shares if redis is None else redis,
         runner,
         gate,

@@ -102,7 +102,7 @@ class MetricsMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = _label(scope["path"])
+        path = path_label(scope["path"])
         begun = time.perf_counter()
         # A request whose client went away before an answer began.
         status = "499"
@@ -122,7 +122,8 @@ class MetricsMiddleware:
             self._metrics.answered(path, status, time.perf_counter() - begun)
 
 
-def _label(path: str) -> str:
+def path_label(path: str) -> str:
+    """Return the path as it is counted: one of those that there are, or "other"."""
     if path in _PATHS:
         return path
     if path.startswith(_RECEIPTS):

@@ -216,6 +216,17 @@ class Settings(BaseSettings):
         default=None, description="Its private key, P-256 or RSA: a PEM file without a password."
     )
 
+    traces_url: str | None = Field(
+        default=None,
+        max_length=2048,
+        description="Where spans go by OTLP over HTTP, such as `https://collector.example/v1/traces`; without it there "
+        "is no tracing.",
+    )
+    # One of ten says what takes time, and costs a collector a tenth.
+    traces_ratio: float = Field(
+        default=0.1, ge=0, le=1, allow_inf_nan=False, description="The share of requests and jobs that are traced."
+    )
+
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
@@ -248,6 +259,15 @@ class Settings(BaseSettings):
         if (self.voucher_certificate is None) != (self.voucher_key is None):
             raise ValueError("GATEWAY_VOUCHER_CERTIFICATE and GATEWAY_VOUCHER_KEY go together")
         return self
+
+    @field_validator("traces_url")
+    @classmethod
+    def _is_collector(cls, value: str | None) -> str | None:
+        # What is sent names clients and operations, and no person: a collector may be reached in clear. A query or a
+        # user could be a secret, and the exporter's complaints have the address in them.
+        if value is not None and ("?" in value or not _is_address(value, plain=True, hosts=None)):
+            raise ValueError("must be http:// or https://HOST…, without a user, a query or a fragment")
+        return value
 
     @field_validator("posting_secret")
     @classmethod
@@ -295,8 +315,8 @@ def _is_secret(text: str) -> bool:
     return 24 <= len(key) <= 64
 
 
-def _is_address(url: str, *, plain: bool) -> bool:
-    """Return whether messages may be sent there; without TLS only to this machine, and only where `plain`."""
+def _is_address(url: str, *, plain: bool, hosts: frozenset[str] | None = _LOOPBACK) -> bool:
+    """Return whether messages may be sent there; without TLS only where `plain`, to these hosts (None: to any)."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -304,7 +324,7 @@ def _is_address(url: str, *, plain: bool) -> bool:
         return False
     if not host or port == 0 or "@" in parts.netloc or "#" in url or not url.isprintable() or " " in url:
         return False
-    return parts.scheme == "https" or (plain and parts.scheme == "http" and host in _LOOPBACK)
+    return parts.scheme == "https" or (plain and parts.scheme == "http" and (hosts is None or host in hosts))
 
 
 def _is_redis_address(url: str) -> bool:

@@ -13,6 +13,7 @@ from database.vault import Vault
 from gateway.master_key import master_key_of
 from gateway.outbox.guard import transport_of
 from gateway.outbox.notifying import Notifier
+from gateway.outbox.parts import worker_parts_of
 from gateway.outbox.posting import TaxLedger
 from gateway.outbox.sending import open_client
 from gateway.outbox.worker import Entrypoint, Round, house_keeping, work
@@ -38,16 +39,21 @@ async def run_worker(settings: Settings) -> None:
     logging.getLogger("pgqueuer").setLevel(logging.WARNING)
     # It tells every address, and what an address holds may be between its owner and us.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    parts = worker_parts_of(settings)
     async with AsyncExitStack() as stack:
+        if parts.end is not None:
+            stack.push_async_callback(parts.end)
         pool = await open_pool(
             url,
             max_size=POOL_SIZE,
             statement_timeout_seconds=settings.statement_timeout.total_seconds(),
             statement_cache_size=settings.statement_cache_size,
+            connection_class=parts.connection,
         )
         stack.callback(pool.terminate)
         vault = await _vault(pool, settings)
         notifying_client = await stack.enter_async_context(open_client(transport_of(sandbox=settings.sandbox)))
+        parts.carry_on(notifying_client)
         notifier = Notifier(pool, vault, notifying_client)
         entrypoints: list[Entrypoint] = [*notifier.entrypoints]
         rounds: list[Round] = [house_keeping(pool), *notifier.rounds]
@@ -57,11 +63,12 @@ async def run_worker(settings: Settings) -> None:
             assert settings.posting_secret is not None
             secret = settings.posting_secret.get_secret_value()
             client = await stack.enter_async_context(open_client())
+            parts.carry_on(client)
             ledger = TaxLedger(pool, vault, client, settings.posting_url, secret)
             entrypoints.append(ledger.entrypoint)
             rounds.append(ledger.sweep)
         log.info("working")
-        await work(url, entrypoints, rounds, ending)
+        await work(url, [*map(parts.around, entrypoints)], rounds, ending)
         log.info("ended")
 
 

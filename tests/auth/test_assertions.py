@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from joserfc.jwk import ECKey, OctKey
 
-from auth import clients, methods, scopes
+from auth import assertions, clients, methods, scopes
 from auth.institutions import FieldError
 from tests.auth.banks_keys import Key, assertion, bank_key, claims, key_set, proof, signed
 from tests.auth.conftest import GRANT, ISSUER, Process, Start, is_refused
@@ -99,6 +99,30 @@ async def test_whatever_is_wrong_the_answer_is_the_same(process: Process, bank: 
         ]
     }
     assert texts == {await refused(process, GRANT, auth=(icbc[0], "wrong"))}
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "PS256", "EdDSA"])
+async def test_a_signature_is_checked_whoever_the_client_is(
+    process: Process, bank: str, icbc: tuple[str, str], monkeypatch: pytest.MonkeyPatch, algorithm: str
+) -> None:
+    checked: list[object] = []
+
+    def deserialize_compact(compact: str, key: Any, **options: Any) -> Any:
+        checked.append(type(key))
+        return real(compact, key, **options)
+
+    real = assertions.jws.deserialize_compact
+    monkeypatch.setattr(assertions.jws, "deserialize_compact", deserialize_compact)
+    foreign = bank_key(algorithm, "foreign")
+    for said in (
+        # Nobody; a client with a secret; one without such a key; one whose key it is not.
+        assertion("nobody", foreign, algorithm),
+        assertion(icbc[0], foreign, algorithm),
+        assertion(bank, foreign, algorithm),
+        signed(foreign, algorithm, claims(bank)),
+    ):
+        await refused(process, proof(said))
+    assert checked == [type(foreign)] * 4
 
 
 async def test_another_client_s_key_proves_nothing(process: Process, bank: str, pool: asyncpg.Pool) -> None:

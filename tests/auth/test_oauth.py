@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -77,8 +78,8 @@ async def test_whatever_is_wrong_with_the_credentials_the_answer_is_the_same(
     assert len(bodies) == 1
 
 
-async def test_an_unknown_client_costs_the_same_hash_as_a_wrong_secret(
-    process: Process, icbc: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+async def test_a_wrong_secret_costs_two_hashes_whoever_the_client_is(
+    process: Process, icbc: tuple[str, str], abc: tuple[str, str], pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verified: list[str] = []
 
@@ -87,12 +88,32 @@ async def test_an_unknown_client_costs_the_same_hash_as_a_wrong_secret(
             verified.append(hash_)
             return real.verify(hash_, secret)
 
+    async with pool.acquire() as connection:
+        current = await clients.rotate(connection, abc[0], overlap=timedelta(hours=1))
     real = clients._HASHER
     monkeypatch.setattr(clients, "_HASHER", Counting())
-    for client_id in ("nobody", icbc[0], "no such id"):
-        await process.http.post("/oauth/token", data=GRANT, auth=(client_id, "wrong"))
-    assert len(verified) == 3
-    assert len({hash_.rsplit("$", 2)[0] for hash_ in verified}) == 1
+    costs = {}
+    for name, client in {
+        "nobody": ("nobody", "wrong"),
+        "no id at all": ("no such id", "wrong"),
+        "one secret": (icbc[0], "wrong"),
+        "two secrets": (abc[0], "wrong"),
+        "the current one": (abc[0], current),
+        "the one before": abc,
+    }.items():
+        verified.clear()
+        await process.http.post("/oauth/token", data=GRANT, auth=client)
+        assert len({hash_.rsplit("$", 2)[0] for hash_ in verified}) == 1
+        costs[name] = len(verified)
+    # Whoever has a secret learns nothing by its cost, and pays for one hash where it can be.
+    assert costs == {
+        "nobody": 2,
+        "no id at all": 2,
+        "one secret": 2,
+        "two secrets": 2,
+        "the current one": 1,
+        "the one before": 2,
+    }
 
 
 async def test_a_scope_narrows_the_token(process: Process, abc: tuple[str, str]) -> None:
