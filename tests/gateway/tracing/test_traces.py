@@ -8,6 +8,7 @@ import pytest
 from graphql import parse
 from opentelemetry import trace
 from opentelemetry.trace import format_trace_id
+from pydantic import ValidationError
 
 from gateway.parts import Parts, parts_of
 from gateway.settings import Settings
@@ -132,3 +133,19 @@ def test_documents_that_differ_in_what_is_the_callers_own_have_one_hash() -> Non
 
 def test_every_code_of_a_problem_is_known() -> None:
     assert {code(row[0]) for row in rows("docs/problems.md", "code")} == PROBLEM_CODES
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "collector",
+        "ftp://collector/",
+        "https://user:key@collector/",
+        "https://collector/?key=1",
+        "https://collector/#1",
+    ],
+)
+def test_an_address_that_could_hold_a_secret_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="without a user, a query or a fragment"):
+        Settings(traces_url=url)
+    assert Settings(traces_url="http://collector:4318/v1/traces").traces_ratio == 0.1
