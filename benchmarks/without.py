@@ -4,6 +4,7 @@ limits: no load shedding, limit of variables, cost and budget. signatures: no an
 """
 
 import sys
+from dataclasses import replace
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -20,6 +21,7 @@ from gateway.endpoints.signing import Exchange, MessageSigning
 from gateway.execution.cost import OperationCost
 from gateway.execution.documents import Operation
 from gateway.execution.trusted import ClientDocuments
+from gateway.parts import parts_of
 
 NO_LIMITS = ClientLimits()
 
@@ -69,7 +71,7 @@ class Unsigned(MessageSigning):
 #: What stands in for what: in a module by its name, or in a class.
 PARTS: dict[str, tuple[tuple[object, str, object], ...]] = {
     "limits": (
-        (gateway.app, "ClientDocuments", Unlimited),
+        (gateway.app, "parts_of", lambda settings: replace(parts_of(settings), documents=Unlimited)),
         (gateway.app, "Budgets", Boundless),
         (gateway.app, "Admission", Unshed),
         (gateway.endpoints.graphql, "variables_too_large", lambda _variables: None),

@@ -5,7 +5,7 @@ import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import httpx
@@ -52,7 +52,6 @@ from gateway.operations.page import OperatorPage
 from gateway.operations.session import Sessions
 from gateway.outbox.guard import transport_of
 from gateway.parts import Parts, parts_of
-from gateway.redis_budgets import RedisBudgets, budgets_in_redis
 from gateway.settings import Settings
 from gateway.vouchers import certificates as voucher_certificates
 from gateway.vouchers.certificates import SigningCertificate
@@ -62,6 +61,9 @@ from schema import messages
 from schema.context import Context
 from schema.contract import schema
 from schema.scopes import needs_of_field
+
+if TYPE_CHECKING:
+    from gateway.redis_budgets import RedisBudgets
 
 log = structlog.get_logger()
 
@@ -258,10 +260,14 @@ async def _endpoints(
     ]
 
 
-async def _redis(settings: Settings, shares: Budgets, metrics: Metrics, running: AsyncExitStack) -> RedisBudgets | None:
+async def _redis(
+    settings: Settings, shares: Budgets, metrics: Metrics, running: AsyncExitStack
+) -> "RedisBudgets | None":
     """Return the budgets in Redis, where one is configured."""
     if settings.redis_url is None:
         return None
+    from gateway.redis_budgets import budgets_in_redis  # takes a tenth of a second, and loads what few have
+
     url = settings.redis_url.get_secret_value()
     return await running.enter_async_context(
         budgets_in_redis(url, shares, metrics.redis_failures, timeout_seconds=settings.redis_timeout.total_seconds())

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Iterator
 from http.cookies import Morsel, SimpleCookie
 
 import httpx
@@ -20,8 +21,22 @@ ENGLISH = {"accept-language": "en"}
 FORM = 'action="/operator/sign-in"'
 
 
+#: Addresses of people who sign in, one each: failures are counted by address, and these tests make many.
+ADDRESSES = (f"192.0.2.{number}" for number in range(1, 255))
+
+
+@pytest.fixture(scope="module")
+def server(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server behind a proxy, which tells whose request it is."""
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    settings = {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
+    with serving(log, GATEWAY_TRUSTED_PROXIES="127.0.0.1", **settings) as running:
+        yield running
+
+
 def sign_in(server: Server, client_id: str, secret: str = "sandbox", **headers: str) -> httpx.Response:
     form = {"client_id": client_id, "client_secret": secret, "lang": "en"}
+    headers = {"x-forwarded-for": next(ADDRESSES)} | headers
     return server.http.post("/operator/sign-in", data=form, headers=headers)
 
 
