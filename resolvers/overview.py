@@ -90,7 +90,7 @@ async def overview(pool: asyncpg.Pool, business_date: datetime.date) -> Overview
 # The connection may have acted for an institution before: for this transaction it does not.
 _ACT_FOR_NONE: Final = "SELECT set_config('gateway.institution_id', '', TRUE)"
 
-#: $1 business date, $2 limit. One pass over the pages of the day (migrations/0016_operations.sql).
+#: $1 business date, $2 limit. By the index of the day (migrations/0016_operations.sql).
 _PAYMENTS: Final = """
     SELECT i.code, i.name, t.channel, t.accepted_count, t.accepted_amount, t.reversed_count
     FROM (
