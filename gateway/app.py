@@ -3,9 +3,9 @@
 import asyncio
 import gc
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 import httpx
@@ -65,6 +65,8 @@ from schema.scopes import needs_of_field
 if TYPE_CHECKING:
     from gateway.redis_budgets import RedisBudgets
 
+Started = TypeVar("Started")
+
 log = structlog.get_logger()
 
 
@@ -107,13 +109,22 @@ class Gateway:
 async def _lifespan(app: Gateway, settings: Settings, metrics: Metrics, parts: Parts) -> AsyncIterator[None]:
     assert settings.database_url is not None
     assert settings.public_url is not None
-    pool = await _pool(settings, parts)
+    master_key = master_key_of(settings)
+    pool = await _waiting(lambda: _pool(settings, parts))
+
+    async def started() -> tuple[Vault, ASGIApp, list[Route], AsyncExitStack]:
+        async with AsyncExitStack() as begun:
+            vault = await _vault(master_key, pool)
+            graphql, routes = await _endpoints(metrics, settings, pool, vault, parts, begun)
+            return vault, graphql, routes, begun.pop_all()
+
     try:
         async with AsyncExitStack() as running:
             if parts.end is not None:
                 running.push_async_callback(parts.end)
-            vault = await _vault(settings, pool)
-            graphql, routes = await _endpoints(metrics, settings, pool, vault, parts, running)
+            # The database may be lost at any moment of the start, which is then made anew.
+            vault, graphql, routes, begun = await _waiting(started)
+            await running.enter_async_context(begun)
             app.direct["/graphql"] = graphql
             app.routed.router.routes.extend(routes)
             # What is there now stays for good: the collector need never look at it again.
@@ -130,18 +141,22 @@ async def _lifespan(app: Gateway, settings: Settings, metrics: Metrics, parts: P
 
 
 async def _pool(settings: Settings, parts: Parts) -> asyncpg.Pool:
-    """Open the pool, waiting for a database that is away: a worker that fails to start ends the whole server."""
     assert settings.database_url is not None
+    return await open_pool(
+        settings.database_url.get_secret_value(),
+        max_size=settings.pool_size,
+        statement_timeout_seconds=settings.statement_timeout.total_seconds(),
+        statement_cache_size=settings.statement_cache_size,
+        connection_class=parts.connection,
+    )
+
+
+async def _waiting(start: Callable[[], Awaitable[Started]]) -> Started:
+    """Start something, again while the database is away: a worker that fails to start ends the whole server."""
     give_up_at = time.monotonic() + START_TIMEOUT_SECONDS
     while True:
         try:
-            return await open_pool(
-                settings.database_url.get_secret_value(),
-                max_size=settings.pool_size,
-                statement_timeout_seconds=settings.statement_timeout.total_seconds(),
-                statement_cache_size=settings.statement_cache_size,
-                connection_class=parts.connection,
-            )
+            return await start()
         except DATABASE_AWAY:
             if time.monotonic() > give_up_at:
                 raise
@@ -156,14 +171,14 @@ START_PAUSE_SECONDS = 0.25
 DRAIN_TIMEOUT_SECONDS = 15.0
 
 
-async def _vault(settings: Settings, pool: asyncpg.Pool) -> Vault:
+async def _vault(master_key: bytes, pool: asyncpg.Pool) -> Vault:
     async with pool.acquire() as connection:
         behind = await missing(connection)
         if behind:
             raise NotReady(f"The database lacks the migrations {', '.join(behind)}. Run: gateway migrate")
         if await passes_row_security(connection):
             log.warning("the database's role passes row-level security: give the gateway one that is no superuser")
-        vault = await Vault.open(connection, master_key_of(settings))
+        vault = await Vault.open(connection, master_key)
         await ensure_signing_key(connection, vault)
     return vault
 
