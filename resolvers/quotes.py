@@ -1,5 +1,7 @@
 """Quotes: 本年自主缴费, a price for a run of months inside one payable period of the current year."""
 
+from dataclasses import replace
+
 from contributions.problems import BadInput, PayerNotFound, PeriodNotPayable
 from contributions.records import Line, Period, Schedule, Tier
 from contributions.schedule import period_containing, quote_lines
@@ -103,7 +105,8 @@ def _current_year(insurance: str) -> Statement[tuple[tuple[Period, ...], dict[st
     """Read the payable periods of the current year, and the schedule of each pooling area in them."""
     reading = Reading()
     payer_id = reading.given("bigint")
-    periods_sql, read_periods = periods.periods_of(reading, payer_id, insurance, periods.CURRENT_YEAR, with_tiers=True)
+    # The tiers of a period are those of its area's schedule, which is read whole.
+    periods_sql, read_periods = periods.periods_of(reading, payer_id, insurance, periods.CURRENT_YEAR, with_tiers=False)
     insured = reading.fixed(insurance, "text")
     schedule_id = schedule_id_of(insured, reading.of_call(periods.business_year, "integer"), "e.pooling_area")
     sql = f"""
@@ -119,8 +122,13 @@ def _current_year(insurance: str) -> Statement[tuple[tuple[Period, ...], dict[st
     """
 
     def read(row: Row, call: Call) -> tuple[tuple[Period, ...], dict[str, Schedule]]:
-        schedules = {area: read_schedule(schedule) for area, schedule in row[1]}
-        return read_periods(row[0], call), {area: found for area, found in schedules.items() if found is not None}
+        found = {area: read_schedule(schedule) for area, schedule in row[1]}
+        schedules = {area: schedule for area, schedule in found.items() if schedule is not None}
+        payable = [
+            replace(period, tiers=schedules[period.pooling_area].tiers) if period.pooling_area in schedules else period
+            for period in read_periods(row[0], call)
+        ]
+        return tuple(payable), schedules
 
     return reading.statement(sql, read)
 

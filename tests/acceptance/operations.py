@@ -46,7 +46,7 @@ BILLS = f"""query ($residentId: ResidentId!, $name: String!, $insurance: Insuran
 }}"""
 REQUEST_QUOTE = f"""mutation ($input: RequestQuoteInput!) {{ requestQuote(input: $input) {{
   __typename {PROBLEM} ... on Quote {{ {QUOTE} }}
-  ... on PeriodNotPayable {{ payable {{ insurance mode firstMonth lastMonth monthCount }} }}
+  ... on PeriodNotPayable {{ payable {{ {PERIOD} }} }}
   ... on TierNotOffered {{ offered {{ code monthlyAmount }} }}
 }} }}"""
 REQUEST_ASSESSMENT = f"""mutation ($input: RequestAssessmentInput!) {{ requestAssessment(input: $input) {{

@@ -109,6 +109,12 @@ def test_months_outside_a_period_cannot_be_quoted(bank: Client, person: Person, 
     assert [(p["mode"], p["firstMonth"], p["lastMonth"]) for p in current] == expected
 
 
+def test_a_refusal_tells_the_periods_with_their_tiers(bank: Client) -> None:
+    told = quote(bank, ZHAO, "2020-05", "2020-05")["payable"]
+    assert told == periods(bank, ZHAO, mode="CURRENT_YEAR")
+    assert {tier["code"] for tier in told[0]["tiers"]} == set(TIERS)
+
+
 def test_two_periods_are_not_one_run(bank: Client, people: Iterator[Person]) -> None:
     person = next(people)
     pay(bank, quote(bank, person, "2020-05", "2020-06"), "QUOTES-GAP")
