@@ -120,6 +120,10 @@ class _Turns(asyncpg.pool._PoolConnectionHolderQueue):  # type: ignore[misc] # a
         super().__init__(maxsize)
         self._waiting: deque[asyncio.Future[Any]] = deque()
 
+    def at_once(self) -> Any:
+        """Take one that is open before one that is not; None where there is none."""
+        return self._get() if self._queue else None
+
     async def get(self) -> Any:
         """Take one, in turn."""
         if self._queue:
@@ -141,7 +145,8 @@ class _Turns(asyncpg.pool._PoolConnectionHolderQueue):  # type: ignore[misc] # a
             if not turn.done():
                 turn.set_result(item)
                 return
-        super().put_nowait(item)
+        # There is a place for each, and nobody waits for the queue to be done.
+        self._put(item)
 
 
 #: A connection that is lent: its place in the pool, itself, and what tells this loan from the next one.
@@ -195,17 +200,16 @@ class _Pool(asyncpg.Pool):  # type: ignore[misc] # asyncpg has no types
         if self._closing or self._closed:
             raise asyncpg.InterfaceError("pool is closing")
         queue = self._queue
-        if queue.empty():
+        holder = queue.at_once()
+        if holder is None:
             async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS):
                 holder = await queue.get()
-        else:
-            # Nothing to wait for but a connection being made, which has its own timeout.
-            holder = queue.get_nowait()
         own = holder._con
         if own is not None and not own.is_closed() and holder._generation == self._generation:
             holder._in_use = self._loop.create_future()
             return holder, own, holder._in_use
         try:
+            # A connection to be made, which has its own timeout.
             await holder.acquire()
         except BaseException:
             queue.put_nowait(holder)

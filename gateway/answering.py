@@ -14,6 +14,9 @@ def _line(name: bytes, value: bytes) -> bytes:
     return b"".join((name, b": ", value, b"\r\n"))
 
 
+#: In an exchange's scope: whether all of the request is there already, so that nothing of it is to be waited for.
+ARRIVED = "gateway.arrived"
+
 #: Lines of most answers, which need not be looked at each time.
 _KNOWN = {
     pair: _line(*pair)
@@ -43,6 +46,7 @@ class Answering:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the app answer."""
+        scope[ARRIVED] = not self._cycle.more_body
         await self._app(scope, receive, self.send)
 
     async def send(self, message: Message) -> None:
