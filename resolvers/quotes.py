@@ -122,7 +122,7 @@ def _priced(asked: Asked) -> Statement[Quote]:
             u.insurance, u.pooling_area, {run}, s.rate, t.code, t.percent, t.monthly_base, t.monthly_amount, t.note,
             t.monthly_amount * month_count({run}), now() + {reading.of_call(lambda call: call.quote_ttl, "interval")}
         FROM unpaid_months AS u
-        INNER JOIN schedules AS s ON s.id = {schedule_id_of("u.insurance", year, "u.pooling_area")}
+        CROSS JOIN LATERAL {schedule_id_of("u.insurance", year, "u.pooling_area", and_rate=True)} AS s
         INNER JOIN schedule_tiers AS t ON s.id = t.schedule_id AND t.code = {reading.given("text")}
         WHERE
             u.payer_id = {payer_id} AND u.insurance = '{periods.INSURANCE}'
