@@ -15,6 +15,7 @@ __all__ = [
     "ScheduleMissing",
     "Tier",
     "arrears_lines",
+    "by_mode",
     "pay_by",
     "period_containing",
     "quote_lines",
@@ -27,6 +28,19 @@ class ScheduleMissing(Exception):
     def __init__(self, year: int) -> None:
         super().__init__(year)
         self.year = year
+
+
+def by_mode(first: int, last: int, business_year: int) -> tuple[tuple[PeriodMode, int, int], ...]:
+    """Return the parts of a run of owed months, each with its mode, its first month and its last, in their order.
+
+    The months of the business date's year are paid as such; those before it are arrears.
+    """
+    january = months.first_of_year(business_year)
+    if last < january:
+        return (("ARREARS", first, last),)
+    if first >= january:
+        return (("CURRENT_YEAR", first, last),)
+    return ("ARREARS", first, january - 1), ("CURRENT_YEAR", january, last)
 
 
 def pay_by(mode: PeriodMode, business_year: int) -> date | None:

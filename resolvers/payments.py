@@ -10,7 +10,7 @@ from typing import TypeVar
 import asyncpg
 
 from contributions import problems
-from resolvers.asking import Ask, Asked
+from resolvers.asking import Ask, Asked, asks
 from resolvers.call import Call
 from resolvers.pages import node_asked, page, page_statement, place_of
 from resolvers.payables import payable_of_payment
@@ -236,17 +236,17 @@ def _moving_money(
     read_payment = optional(payment.read)
     columns = f"""
         o.outcome,
-        ARRAY(
-            SELECT generate_series(lower(r), upper(r) - 1) FROM unnest(o.paid_months) AS r
-        ) AS paid_months,
+        o.paid_months,
         o.expected,
         o.status,
         o.expired_at,
-        (SELECT {payment.row} FROM payments AS p WHERE p.id = (o.payment).id) AS payment
+        (SELECT {payment.row} FROM (SELECT (o.payment).*) AS p WHERE p.id IS NOT NULL) AS payment
     """
+    # By way of its payable, a payment that was repeated may lead to another one.
+    alone = not asks(asked, "payable")
     shadows = (
-        shadow("payments", "id", "payment"),
-        shadow("receipts", "payment_id", "receipt"),
+        shadow("payments", "id", "payment", alone=alone),
+        shadow("receipts", "payment_id", "receipt", alone=alone),
         shadow("contributions", "id", "contribution"),
     )
 
@@ -261,7 +261,8 @@ def _refusal(outcome: asyncpg.Record) -> problems.Refusal:
         case "PAYABLE_NOT_FOUND":
             return problems.PayableNotFound()
         case "MONTHS_ALREADY_PAID":
-            return problems.MonthsAlreadyPaid(tuple(outcome["paid_months"]))
+            runs = outcome["paid_months"]
+            return problems.MonthsAlreadyPaid(tuple(month for run in runs for month in range(run.lower, run.upper)))
         case "QUOTE_EXPIRED":
             return problems.QuoteExpired(outcome["expired_at"])
         case "BILL_NOT_PAYABLE":

@@ -1,62 +1,67 @@
 """Payable periods: what a person owes and has not paid, cut to the mode in which it is paid."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 from contributions import months
 from contributions.records import Period
-from contributions.schedule import pay_by
+from contributions.schedule import by_mode, pay_by
 from resolvers.asking import Ask, asks
 from resolvers.call import Call
 from resolvers.reading import Column, Read, Reading, Row
-from resolvers.schedules import TIER_COLUMNS, read_tiers, schedule_id_of
+from resolvers.schedules import read_tiers, schedule_id_of, tiers_of
 
 CURRENT_YEAR = "CURRENT_YEAR"
 ARREARS = "ARREARS"
 
 #: Medical is paid only by assessed bill: it has no payable periods.
-INSURANCES_WITH_PERIODS = frozenset({"PENSION"})
+INSURANCE = "PENSION"
+
+_by_first_month = attrgetter("first_month")
 
 
 def periods_of(
     reading: Reading, payer_id: str, insurance: str | None, mode: str | None, *, with_tiers: bool
 ) -> tuple[str, Read[tuple[Period, ...]]]:
-    """Return the SQL of a payer's periods as an array in the order of their months, and its reader.
+    """Return the SQL of a payer's payable months as an array, and the reader that makes periods of it, in their order.
 
     `payer_id` is an SQL expression. CURRENT_YEAR is January to December of the business date's year, at a
     tier of the payer's choice; ARREARS the years before, which the agency assesses: their tiers are empty.
     """
-    january = reading.of_call(lambda call: months.first_of_year(call.business_date.year), "integer")
-    windows = []
-    if mode in (None, ARREARS):
-        windows.append(f"('{ARREARS}', int4range(NULL, {january}))")
-    if mode in (None, CURRENT_YEAR):
-        next_january = reading.of_call(lambda call: months.last_of_year(call.business_date.year) + 1, "integer")
-        windows.append(f"('{CURRENT_YEAR}', int4range({january}, {next_january}))")
-    wanted = [i for i in sorted(INSURANCES_WITH_PERIODS) if insurance in (None, i)]
+    first = _january(reading) if mode == CURRENT_YEAR else "NULL"
+    end = _january(reading) if mode == ARREARS else _next_january(reading)
     tiers = "NULL"
-    if with_tiers:
+    if with_tiers and mode != ARREARS:
         schedule_id = schedule_id_of("u.insurance", reading.of_call(business_year, "integer"), "u.pooling_area")
-        tiers = f"""(
-            SELECT ARRAY(
-                SELECT ROW({TIER_COLUMNS}) FROM schedule_tiers AS t
-                WHERE t.schedule_id = {schedule_id} ORDER BY t.position
-            )
-            WHERE w.mode = '{CURRENT_YEAR}'
-        )"""
+        tiers = f"CASE WHEN u.months && {months_of_year(reading)} THEN {tiers_of(schedule_id)} END"
+    payable = f"u.insurance = '{INSURANCE}'" if insurance in (None, INSURANCE) else "FALSE"
+    # The months of an area are one value: PostgreSQL takes longer to cut it to the modes than is needed here.
     sql = f"""ARRAY(
-        SELECT ROW(u.insurance, w.mode, lower(run), upper(run) - 1, u.pooling_area, {tiers})
+        SELECT ROW(u.pooling_area, u.months * int4multirange(int4range({first}, {end})), {tiers})
         FROM unpaid_months AS u
-        CROSS JOIN (VALUES {", ".join(windows)}) AS w (mode, months)
-        CROSS JOIN unnest(u.months * int4multirange(w.months)) AS run
-        WHERE u.payer_id = {payer_id} AND u.insurance = ANY({reading.fixed(wanted, "text[]")})
-        ORDER BY lower(run)
+        WHERE u.payer_id = {payer_id} AND {payable}
     )"""
 
     def read(rows: Sequence[Row], call: Call) -> tuple[Period, ...]:
         year = business_year(call)
-        return tuple([_period(row, year) for row in rows])
+        periods = [period for row in rows for period in _periods(row, year)]
+        # The months of one area are in their order.
+        return tuple(periods if len(rows) < 2 else sorted(periods, key=_by_first_month))
 
     return sql, read
+
+
+def _january(reading: Reading) -> str:
+    return reading.of_call(lambda call: months.first_of_year(call.business_date.year), "integer")
+
+
+def _next_january(reading: Reading) -> str:
+    return reading.of_call(lambda call: months.last_of_year(call.business_date.year) + 1, "integer")
+
+
+def months_of_year(reading: Reading) -> str:
+    """Return the SQL of the months of the business date's year, as one range."""
+    return f"int4range({_january(reading)}, {_next_january(reading)})"
 
 
 def business_year(call: Call) -> int:
@@ -64,17 +69,13 @@ def business_year(call: Call) -> int:
     return call.business_date.year
 
 
-def _period(row: Row, business_year: int) -> Period:
-    insurance, mode, first_month, last_month, pooling_area, tiers = row
-    return Period(
-        insurance=insurance,
-        mode=mode,
-        first_month=first_month,
-        last_month=last_month,
-        pooling_area=pooling_area,
-        pay_by=pay_by(mode, business_year),
-        tiers=read_tiers(tiers or ()),
-    )
+def _periods(row: Row, business_year: int) -> Iterator[Period]:
+    pooling_area, payable, tiers = row
+    for run in payable:
+        for mode, first_month, last_month in by_mode(run.lower, run.upper - 1, business_year):
+            offered = read_tiers(tiers) if tiers and mode == CURRENT_YEAR else ()
+            due = pay_by(mode, business_year)
+            yield Period(INSURANCE, mode, first_month, last_month, pooling_area, due, offered)
 
 
 def answer(reading: Reading, payer_id: str, ask: Ask) -> Column:

@@ -25,10 +25,17 @@ from resolvers.reading import (
 from resolvers.records import Answers, Quote
 from resolvers.schedules import read_schedule, schedule_id_of, schedule_row
 
+#: What stood against a price may be gone when it is looked for. Twice is no coincidence.
+MAX_TRIES = 2
+
 
 @shape_of("Quote")
-def quote_shape(reading: Reading, at: str, asked: Asked) -> Shape[Quote]:
-    """Read a quote from the row of `quotes` at this alias."""
+def quote_shape(reading: Reading, at: str, asked: Asked, *, new: bool = False) -> Shape[Quote]:
+    """Read a quote from the row of `quotes` at this alias; no payment has settled a `new` one yet."""
+    is_paid = f"""EXISTS (
+        SELECT 1 FROM payments AS w
+        WHERE w.quote_id = {at}.id AND w.reversed_at IS NULL AND w.refunded_at IS NULL
+    )"""
     columns = (
         f"{at}.id",
         f"{at}.insurance",
@@ -43,10 +50,7 @@ def quote_shape(reading: Reading, at: str, asked: Asked) -> Shape[Quote]:
         f"{at}.tier_note",
         f"{at}.expires_at",
         f"{at}.expires_at <= now()",
-        f"""EXISTS (
-            SELECT 1 FROM payments AS w
-            WHERE w.quote_id = {at}.id AND w.reversed_at IS NULL AND w.refunded_at IS NULL
-        )""",
+        "FALSE" if new else is_paid,
     )
 
     def make(row: Row, answers: Answers, call: Call) -> Quote:
@@ -89,25 +93,73 @@ async def request_quote(
     row_id = call.row_id("Payer", payer_id)
     if row_id is None:
         raise PayerNotFound
-    payable, schedules = await _current_year(insurance).get(call, row_id)
+    if insurance != periods.INSURANCE:
+        raise PeriodNotPayable(())
+    statement = _priced(asked)
+    for _ in range(MAX_TRIES):
+        quote = await statement.find(call, row_id, first_month, last_month + 1, tier_code)
+        if quote is not None:
+            return quote
+        payable = await _refuse(call, row_id, first_month, last_month, tier_code)
+    raise PeriodNotPayable(payable)
+
+
+@composed
+def _priced(asked: Asked) -> Statement[Quote]:
+    """Keep the price of a run inside one payable period, and read it; no row where something stands against it."""
+    reading = Reading()
+    payer_id = reading.given("bigint")
+    run = f"int4range({reading.given('integer')}, {reading.given('integer')})"
+    year = reading.of_call(periods.business_year, "integer")
+    quote = quote_shape(reading, "q", asked, new=True)
+    sql = f"""
+        INSERT INTO quotes AS q (
+            institution_id, client_id, payer_id, insurance, pooling_area, months, rate, tier_code,
+            tier_percent, tier_monthly_base, tier_monthly_amount, tier_note, amount, expires_at
+        )
+        SELECT
+            {reading.of_call(institution_id, "integer")}, {reading.of_call(client_id, "text")}, u.payer_id,
+            u.insurance, u.pooling_area, {run}, s.rate, t.code, t.percent, t.monthly_base, t.monthly_amount, t.note,
+            t.monthly_amount * month_count({run}), now() + {reading.of_call(lambda call: call.quote_ttl, "interval")}
+        FROM unpaid_months AS u
+        CROSS JOIN LATERAL {schedule_id_of("u.insurance", year, "u.pooling_area", and_rate=True)} AS s
+        INNER JOIN schedule_tiers AS t ON s.id = t.schedule_id AND t.code = {reading.given("text")}
+        WHERE
+            u.payer_id = {payer_id} AND u.insurance = '{periods.INSURANCE}'
+            AND u.months @> {run} AND {periods.months_of_year(reading)} @> {run}
+        RETURNING {", ".join(quote.columns)}
+    """
+    return reading.statement(sql, quote.read)
+
+
+async def _refuse(
+    call: Call, payer_row_id: int, first_month: int, last_month: int, tier_code: str
+) -> tuple[Period, ...]:
+    """Raise what stands against a price.
+
+    Nothing does when the months have been freed or the schedule loaded meanwhile: return what is payable then.
+    """
+    payable, schedules = await _current_year().get(call, payer_row_id)
     period = period_containing(payable, first_month, last_month)
     if period is None:
         raise PeriodNotPayable(payable)
     schedule = schedules.get(period.pooling_area)
     if schedule is None:
         raise PeriodNotPayable(payable, code="SCHEDULE_MISSING")
-    tier, lines = quote_lines(schedule, first_month, last_month, tier_code)
-    return await _keep(call, row_id, period, schedule, tier, lines, asked)
+    quote_lines(schedule, first_month, last_month, tier_code)
+    return payable
 
 
 @composed_once
-def _current_year(insurance: str) -> Statement[tuple[tuple[Period, ...], dict[str, Schedule]]]:
+def _current_year() -> Statement[tuple[tuple[Period, ...], dict[str, Schedule]]]:
     """Read the payable periods of the current year, and the schedule of each pooling area in them."""
     reading = Reading()
     payer_id = reading.given("bigint")
     # The tiers of a period are those of its area's schedule, which is read whole.
-    periods_sql, read_periods = periods.periods_of(reading, payer_id, insurance, periods.CURRENT_YEAR, with_tiers=False)
-    insured = reading.fixed(insurance, "text")
+    periods_sql, read_periods = periods.periods_of(
+        reading, payer_id, periods.INSURANCE, periods.CURRENT_YEAR, with_tiers=False
+    )
+    insured = f"'{periods.INSURANCE}'"
     schedule_id = schedule_id_of(insured, reading.of_call(periods.business_year, "integer"), "e.pooling_area")
     sql = f"""
         SELECT
@@ -131,66 +183,3 @@ def _current_year(insurance: str) -> Statement[tuple[tuple[Period, ...], dict[st
         return tuple(payable), schedules
 
     return reading.statement(sql, read)
-
-
-async def _keep(
-    call: Call,
-    payer_row_id: int,
-    period: Period,
-    schedule: Schedule,
-    tier: Tier,
-    lines: tuple[Line, ...],
-    asked: Asked,
-) -> Quote:
-    # The INSERT returns its row.
-    return await _kept(asked).get(
-        call,
-        payer_row_id,
-        period.insurance,
-        period.pooling_area,
-        lines[0].month,
-        lines[-1].month + 1,
-        schedule.rate,
-        tier.code,
-        tier.percent,
-        tier.monthly_base,
-        tier.monthly_amount,
-        tier.note,
-        sum(line.amount for line in lines),
-    )
-
-
-@composed
-def _kept(asked: Asked) -> Statement[Quote]:
-    reading = Reading()
-    given = reading.given
-    values = (
-        reading.of_call(institution_id, "integer"),
-        reading.of_call(client_id, "text"),
-        given("bigint"),
-        given("text"),
-        given("text"),
-        f"int4range({given('integer')}, {given('integer')})",
-        given("numeric"),
-        given("text"),
-        given("integer"),
-        given("numeric"),
-        given("numeric"),
-        given("text"),
-        given("numeric"),
-        f"now() + {reading.of_call(lambda call: call.quote_ttl, 'interval')}",
-    )
-    # The new row goes by the table's own name, so that the tree is read from it in the same statement.
-    quote = quote_shape(reading, "q", asked)
-    sql = f"""
-        WITH quotes AS (
-            INSERT INTO quotes (
-                institution_id, client_id, payer_id, insurance, pooling_area, months, rate, tier_code,
-                tier_percent, tier_monthly_base, tier_monthly_amount, tier_note, amount, expires_at
-            )
-            VALUES ({", ".join(values)})
-            RETURNING *
-        )
-        SELECT {", ".join(quote.columns)} FROM quotes AS q
-    """
-    return reading.statement(sql, quote.read)

@@ -14,13 +14,13 @@ _AREA_CODE = re.compile(r"[0-9]{6}")
 TIER_COLUMNS = "t.code, t.percent, t.monthly_base, t.monthly_amount, t.note"
 
 
-def schedule_id_of(insurance: str, year: str, pooling_area: str) -> str:
+def schedule_id_of(insurance: str, year: str, pooling_area: str, *, and_rate: bool = False) -> str:
     """Return the SQL that finds a schedule: the pooling area's own, else its province's.
 
-    The arguments are SQL expressions. NULL when neither has published one.
+    The arguments are SQL expressions. NULL when neither has published one; no row with `and_rate`, for FROM.
     """
     return f"""(
-        SELECT s.id
+        SELECT s.id{", s.rate" if and_rate else ""}
         FROM schedules AS s
         INNER JOIN pooling_areas AS a ON s.pooling_area IN (a.code, a.province_code)
         WHERE s.insurance = {insurance} AND s.year = {year} AND a.code = {pooling_area}

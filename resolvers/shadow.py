@@ -6,13 +6,16 @@ from resolvers.retrying import retried
 from resolvers.signatures import keeping
 
 
-def shadow(table: str, key: str, written: str) -> str:
+def shadow(table: str, key: str, written: str, *, alone: bool = False) -> str:
     """Return the CTE that stands for a table in which a function has written one row, under the table's own name.
 
     A statement can't see the rows that a function it calls has written. `written` is the column of the CTE `outcome`
-    with the row as the function returned it (or NULL), `key` the table's primary key.
+    with the row as the function returned it (or NULL), `key` the table's primary key. `alone` is for a statement that
+    asks for no other row of the table.
     """
     row = f"(o.{written})"
+    if alone:
+        return f"{table} AS NOT MATERIALIZED (SELECT {row}.* FROM outcome AS o WHERE {row}.{key} IS NOT NULL)"
     return f"""{table} AS NOT MATERIALIZED (
         SELECT s.* FROM public.{table} AS s
         WHERE s.{key} IS DISTINCT FROM (SELECT {row}.{key} FROM outcome AS o)

@@ -26,8 +26,7 @@ STATEMENTS = {
     "viewer": 0,
     "contribution_schedule": 1,
     "find_payer": 1,
-    # What is payable, and the quote.
-    "request_quote": 2,
+    "request_quote": 1,
     "submit_payment": 1,
     "find_payment": 1,
     "payments_of_day": 1,
