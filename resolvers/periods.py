@@ -54,12 +54,7 @@ def periods_of(
 
     def read(rows: Sequence[Row], call: Call) -> tuple[Period, ...]:
         year = business_year(call)
-        return tuple(
-            [
-                Period(insurance, mode, first, last, area, pay_by(mode, year), read_tiers(tiers) if tiers else ())
-                for insurance, mode, first, last, area, tiers in rows
-            ]
-        )
+        return tuple([_period(row, year) for row in rows])
 
     return sql, read
 
@@ -67,6 +62,19 @@ def periods_of(
 def business_year(call: Call) -> int:
     """Return the year of the business date, whose months are paid in the current year's mode."""
     return call.business_date.year
+
+
+def _period(row: Row, business_year: int) -> Period:
+    insurance, mode, first_month, last_month, pooling_area, tiers = row
+    return Period(
+        insurance=insurance,
+        mode=mode,
+        first_month=first_month,
+        last_month=last_month,
+        pooling_area=pooling_area,
+        pay_by=pay_by(mode, business_year),
+        tiers=read_tiers(tiers or ()),
+    )
 
 
 def answer(reading: Reading, payer_id: str, ask: Ask) -> Column:
