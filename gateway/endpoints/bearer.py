@@ -98,7 +98,7 @@ class OfferingNonces:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and complete the head of its answer."""
-        if not any(name == b"dpop" for name, _ in scope["headers"]):
+        if b"dpop" not in dict(scope["headers"]):
             await self._app(scope, receive, send)
             return
 

@@ -123,23 +123,30 @@ class Variables:
                 break
             self._signatures.append((signature, definition.default_value is not None))
 
-    def read(self, inputs: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
+    def read(self, inputs: Mapping[str, Any]) -> "ReadVariables | list[GraphQLError]":
         """Return the values, or what graphql-core says is wrong with them."""
-        values = self._read_quickly(inputs)
-        if values is not None:
-            return values
-        return get_variable_values(
+        coerced = self._read_quickly(inputs)
+        if coerced is not None:
+            return ReadVariables(coerced, self, inputs)
+        values = get_variable_values(
             self._schema,
             self._definitions,
             dict(inputs),
             max_errors=self._max_errors,
             hide_suggestions=self._hide_suggestions,
         )
+        return values if isinstance(values, list) else ReadVariables(values.coerced, self, inputs, values)
 
-    def _read_quickly(self, inputs: Mapping[str, Any]) -> VariableValues | None:
+    def sources(self, inputs: Mapping[str, Any]) -> dict[str, VariableValueSource]:
+        """Return what each variable was read from, of inputs that could be read quickly."""
+        return {
+            signature.name: VariableValueSource(signature, inputs.get(signature.name, Undefined))
+            for signature, _ in self._signatures or ()
+        }
+
+    def _read_quickly(self, inputs: Mapping[str, Any]) -> dict[str, Any] | None:
         if self._signatures is None:
             return None
-        sources: dict[str, VariableValueSource] = {}
         coerced: dict[str, Any] = {}
         for signature, has_default in self._signatures:
             name = signature.name
@@ -148,10 +155,8 @@ class Variables:
                 value = _coerced(given, signature.type)
                 if value is Undefined:
                     return None
-                sources[name] = VariableValueSource(signature, given)
                 coerced[name] = value
                 continue
-            sources[name] = VariableValueSource(signature)
             if has_default:
                 try:
                     value = coerce_default_value(signature)
@@ -163,7 +168,33 @@ class Variables:
                 coerced[name] = value
             elif is_non_null_type(signature.type):
                 return None
-        return VariableValues(sources, coerced)
+        return coerced
+
+
+class ReadVariables:
+    """The variables of one execution; what each was read from is put together when somebody asks for it."""
+
+    __slots__ = ("_inputs", "_read_with_sources", "_variables", "coerced")
+
+    def __init__(
+        self,
+        coerced: dict[str, Any],
+        variables: Variables,
+        inputs: Mapping[str, Any],
+        with_sources: VariableValues | None = None,
+    ) -> None:
+        self.coerced = coerced
+        self._variables = variables
+        self._inputs = inputs
+        self._read_with_sources = with_sources
+
+    def with_sources(self) -> VariableValues:
+        """Return them with what each was read from, as graphql-core has them."""
+        values = self._read_with_sources
+        if values is None:
+            values = VariableValues(self._variables.sources(self._inputs), self.coerced)
+            self._read_with_sources = values
+        return values
 
 
 def _coerced(given: Any, input_type: GraphQLInputType) -> Any:
