@@ -61,10 +61,10 @@ def payer() -> records.Payer:
         for number in range(2)
     ]  # fmt: skip
     page = records.Page(tuple(records.Edge(bill, id_of) for bill in bills), False, False)
-    bills_key = key_of("assessed_bills", {"insurance": None, "status": "PAYABLE", "first": None, "after": None})
+    bills_key = key_of("assessed_bills", None, "PAYABLE", None, None)
     answers = {
         "enrolments": (records.Enrolment("PENSION", AREA, year - 30, None),),
-        key_of("payable_periods", {"insurance": None, "mode": None}): periods,
+        key_of("payable_periods", None, None): periods,
         bills_key: page,
     }
     return records.Payer(opaque_id, 1, "**国", "369***********0024", answers)

@@ -10,15 +10,15 @@ from resolvers.payables import standing_payment
 from resolvers.reading import (
     Column,
     Reading,
-    Row,
     Shape,
     Statement,
     business_date,
     composed,
+    identified,
     shape_of,
-    with_answers,
+    where_asked,
 )
-from resolvers.records import Answers, AssessedBill, PoolingArea
+from resolvers.records import AssessedBill, PoolingArea
 
 #: Which insurance the agencies of a kind assess.
 INSURANCE_OF_AGENCY = {"SOCIAL_INSURANCE_AGENCY": "PENSION", "MEDICAL_INSURANCE_AGENCY": "MEDICAL"}
@@ -63,40 +63,22 @@ def _has_status(reading: Reading, at: str, payer_id: str, status: str) -> list[s
 @shape_of("AssessedBill")
 def bill_shape(reading: Reading, at: str, asked: Asked, status: str | None = None) -> Shape[AssessedBill]:
     """Read a bill from the row of `bills` at this alias; `status` where all that are read have the same."""
-    columns = (
-        f"{at}.id",
+    columns = [
+        where_asked(asked, "id", f"{at}.id"),
         f"{at}.bill_number",
         f"{at}.origin",
         f"{at}.insurance",
         f"lower({at}.months)",
         f"upper({at}.months) - 1",
         f"{at}.amount",
-        f"{at}.assessed_at",
+        where_asked(asked, "assessed_at", f"{at}.assessed_at"),
         f"{at}.pay_by",
-        status_of(reading, at) if status is None else reading.fixed(status, "text"),
-    )
-
-    def make(row: Row, answers: Answers, call: Call) -> AssessedBill:
-        return AssessedBill(
-            call.opaque_id,
-            row[0],
-            bill_number=row[1],
-            origin=row[2],
-            insurance=row[3],
-            first_month=row[4],
-            last_month=row[5],
-            amount=row[6],
-            assessed_at=row[7],
-            pay_by=row[8],
-            status=row[9],
-            answers=answers,
-        )
-
-    return with_answers(columns, _answers(reading, at, asked), make)
-
-
-def _answers(reading: Reading, at: str, asked: Asked) -> list[Column]:
-    return [_ANSWERS[ask.name](reading, at, ask) for ask in asked if ask.name in _ANSWERS]
+    ]
+    answers = [_ANSWERS[ask.name](reading, at, ask) for ask in asked if ask.name in _ANSWERS]
+    if status is None:
+        return identified(AssessedBill, [*columns, status_of(reading, at)], answers)
+    # An enum's text, not the enum itself: the other values of a row are plain as well.
+    return identified(AssessedBill, columns, answers, constants=(str(status),))
 
 
 def _payment(reading: Reading, at: str, ask: Ask) -> Column:

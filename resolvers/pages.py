@@ -38,22 +38,23 @@ def is_after(reading: Reading, column: str, kind: str, after: str, field: str) -
 
 
 def node_asked(asked: Asked, edge_kind: str, kind: str) -> Asked:
-    """Return what is asked of the nodes of a connection."""
-    return asked_below(asked_below(asked, "edges", edge_kind), "node", kind)
+    """Return what is asked of the nodes of a connection; of their ids as well where a cursor is made of one."""
+    edge = asked_below(asked, "edges", edge_kind)
+    node = asked_below(edge, "node", kind)
+    page_info = asked_below(asked, "page_info", "PageInfo")
+    has_cursors = edge.has_plain("cursor") or page_info.has_plain("start_cursor", "end_cursor")
+    return node.with_plain("id") if has_cursors else node
 
 
 def page_reader(
     shape: Shape[Any], size: int, cursor_of: Callable[[Any], str], *, after: str | None
 ) -> Callable[[Sequence[Row], Call], Page]:
     """Return a reader of up to size + 1 rows: the one too many only tells that there is a next page."""
-    read_node = shape.read
+    read_nodes = shape.read_all
 
     def read(rows: Sequence[Row], call: Call) -> Page:
-        return Page(
-            edges=tuple([Edge(read_node(row, call), cursor_of) for row in rows[:size]]),
-            has_next_page=len(rows) > size,
-            has_previous_page=after is not None,
-        )
+        edges = [Edge(node, cursor_of) for node in read_nodes(rows[:size], call)]
+        return Page(tuple(edges), has_next_page=len(rows) > size, has_previous_page=after is not None)
 
     return read
 
@@ -103,8 +104,10 @@ def page_statement(
         )
     """
 
+    read_nodes = shape.read_all
+
     def read(row: Row, call: Call) -> tuple[Any, ...]:
-        return tuple([shape.read(each, call) for each in row[0]])
+        return tuple(read_nodes(row[0], call))
 
     return reading.statement(sql, read)
 

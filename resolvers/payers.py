@@ -10,16 +10,15 @@ from resolvers.call import Call
 from resolvers.reading import (
     Column,
     Reading,
-    Row,
     Shape,
     Statement,
     client_id,
     composed,
+    identified,
     institution_id,
     shape_of,
-    with_answers,
 )
-from resolvers.records import Answers, Enrolment, Payer, PoolingArea
+from resolvers.records import Enrolment, Payer, PoolingArea
 
 
 @shape_of("Payer")
@@ -27,11 +26,7 @@ def payer_shape(reading: Reading, at: str, asked: Asked) -> Shape[Payer]:
     """Read a payer from the row of `payers` at this alias."""
     payer_id = f"{at}.id"
     answers = [_ANSWERS[ask.name](reading, payer_id, ask) for ask in asked if ask.name in _ANSWERS]
-
-    def make(row: Row, found: Answers, call: Call) -> Payer:
-        return Payer(call.opaque_id, row[0], row[1], row[2], found)
-
-    return with_answers((payer_id, f"{at}.masked_name", f"{at}.masked_resident_id"), answers, make)
+    return identified(Payer, (payer_id, f"{at}.masked_name", f"{at}.masked_resident_id"), answers)
 
 
 def _enrolments(_reading: Reading, payer_id: str, ask: Ask) -> Column:

@@ -23,13 +23,13 @@ from resolvers.reading import (
     business_date,
     client_id,
     composed,
+    identified,
     institution_id,
     optional,
     shape,
     shape_of,
-    with_answers,
 )
-from resolvers.records import Answers, Page, Payment, PaymentAccepted, PaymentReversed
+from resolvers.records import Page, Payment, PaymentAccepted, PaymentReversed
 from resolvers.refunds import refund_of_payment
 from resolvers.shadow import move, moving, shadow
 
@@ -66,24 +66,8 @@ def payment_shape(reading: Reading, at: str, asked: Asked) -> Shape[Payment]:
         f"{at}.reversed_at",
     )
 
-    def make(row: Row, answers: Answers, call: Call) -> Payment:
-        return Payment(
-            call.opaque_id,
-            row[0],
-            bank_reference=row[1],
-            amount=row[2],
-            status=row[3],
-            channel=row[4],
-            business_date=row[5],
-            collected_at=row[6],
-            accepted_at=row[7],
-            posted_at=row[8],
-            reversed_at=row[9],
-            answers=answers,
-        )
-
     answers = [_ANSWERS[ask.name](reading, at, ask) for ask in asked if ask.name in _ANSWERS]
-    return with_answers(columns, answers, make)
+    return identified(Payment, columns, answers)
 
 
 def _receipt(reading: Reading, at: str, ask: Ask) -> Column:

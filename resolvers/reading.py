@@ -12,7 +12,7 @@ its business date, is worked out anew each time that the statement runs.
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from resolvers.asking import Asked
 from resolvers.call import Call
@@ -24,17 +24,29 @@ Row = Any
 Read = Callable[[Any, Call], Record]
 
 
+#: Makes the records of all rows of a list.
+ReadAll = Callable[[Sequence[Row], Call], list[Record]]
+
+
 @dataclass(frozen=True, slots=True)
 class Shape(Generic[Record]):
     """The columns of a record, and what makes the record of them."""
 
     columns: tuple[str, ...]
     read: Read[Record]
+    #: Where there is a quicker way for many rows than one after the other.
+    read_many: ReadAll[Record] | None = None
 
     @property
     def row(self) -> str:
         """Return the columns as one SQL value."""
         return f"ROW({', '.join(self.columns)})"
+
+    @property
+    def read_all(self) -> ReadAll[Record]:
+        """Return what makes the records of a list of rows, each of these columns and no more."""
+        read = self.read
+        return self.read_many or (lambda rows, call: [read(row, call) for row in rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +176,54 @@ def shape(kind: str, reading: Reading, alias: str, asked: Asked) -> Shape[Any]:
     return _shapes[kind](reading, alias, asked)
 
 
+#: Of a record of which nothing was asked that is no plain value.
+NO_ANSWERS: Final[dict[Hashable, Any]] = {}
+
+
 def with_answers(
     columns: Sequence[str], answers: Sequence[Column], make: Callable[[Row, dict[Hashable, Any], Call], Record]
 ) -> Shape[Record]:
     """Return a shape of plain columns followed by the answers that were asked for."""
-    width = len(columns)
-    readers = tuple((answer.key, answer.read, width + place) for place, answer in enumerate(answers))
+    answers_of = _answers_reader(len(columns), answers)
 
     def read(row: Row, call: Call) -> Record:
-        return make(row, {key: read(row[place], call) for key, read, place in readers}, call)
+        return make(row, answers_of(row, call), call)
 
     return Shape((*columns, *(answer.sql for answer in answers)), read)
+
+
+def identified(
+    kind: Callable[..., Record], columns: Sequence[str], answers: Sequence[Column], constants: Sequence[object] = ()
+) -> Shape[Record]:
+    """Return the shape of a record that holds its plain columns as they are, in the order of its fields.
+
+    Before them it has the call's `opaque_id`; after them `constants`, which are the same in all rows, and its answers.
+    """
+    width = len(columns)
+    answers_of = _answers_reader(width, answers)
+    rest = (*constants, NO_ANSWERS)
+
+    def read(row: Row, call: Call) -> Record:
+        return kind(call.opaque_id, *row[:width], *constants, answers_of(row, call))
+
+    def read_many(rows: Sequence[Row], call: Call) -> list[Record]:
+        opaque_id = call.opaque_id
+        return [kind(opaque_id, *row, *rest) for row in rows]
+
+    return Shape((*columns, *(answer.sql for answer in answers)), read, None if answers else read_many)
+
+
+def _answers_reader(width: int, answers: Sequence[Column]) -> Read[dict[Hashable, Any]]:
+    """Return what makes a record's answers of a row, in which they come behind so many plain columns."""
+    readers = tuple((answer.key, answer.read, width + place) for place, answer in enumerate(answers))
+    if not readers:
+        return lambda _row, _call: NO_ANSWERS
+    return lambda row, call: {key: read(row[place], call) for key, read, place in readers}
+
+
+def where_asked(asked: Asked, name: str, sql: str) -> str:
+    """Return the SQL of a column that costs much in a list: NULL unless the plain attribute `name` is asked for."""
+    return sql if asked.has_plain(name) else "NULL"
 
 
 def optional(read: Read[Record]) -> Read[Record | None]:

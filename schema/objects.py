@@ -70,7 +70,7 @@ class Payer(Node):
     def payable_periods(
         payer: Parent[records.Payer], insurance: Insurance | None = None, mode: PeriodMode | None = None
     ) -> Any:
-        return payer.answers[key_of("payable_periods", {"insurance": insurance, "mode": mode})]
+        return payer.answers[key_of("payable_periods", insurance, mode)]
 
     @strawberry.field(graphql_type="AssessedBillConnection", directives=requires(scopes.BILL_READ))
     def assessed_bills(
@@ -80,8 +80,7 @@ class Payer(Node):
         first: int | None = None,
         after: str | None = None,
     ) -> Any:
-        arguments = {"insurance": insurance, "status": status, "first": first, "after": after}
-        return payer.answers[key_of("assessed_bills", arguments)]
+        return payer.answers[key_of("assessed_bills", insurance, status, first, after)]
 
     @strawberry.field(
         graphql_type="ReceiptConnection",
@@ -94,7 +93,7 @@ class Payer(Node):
         first: int | None = None,
         after: str | None = None,
     ) -> Any:
-        return payer.answers[key_of("receipts", {"year": year, "first": first, "after": after})]
+        return payer.answers[key_of("receipts", year, first, after)]
 
 
 @strawberry.type(description="本年自主缴费: a price for a run of months, at one tier.")
@@ -225,7 +224,7 @@ class SettlementDay:
 
     @strawberry.field(graphql_type="SettlementDifferenceConnection")
     def differences(day: Parent[records.SettlementDay], first: int | None = None, after: str | None = None) -> Any:
-        return day.answers[key_of("differences", {"first": first, "after": after})]
+        return day.answers[key_of("differences", first, after)]
 
 
 @strawberry.type(description="An assessed bill in a page.")

@@ -27,6 +27,8 @@ _DATE_TIME = re.compile(
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+#: Days whose texts are kept: those of eleven years, in some 500 KiB.
+MAX_DATE_TEXTS = 4096
 
 
 class InvalidScalar(GraphQLError):
@@ -56,6 +58,17 @@ def parse_date_time(text: str) -> datetime.datetime:
 def date_time_text(value: datetime.datetime) -> str:
     """Write a time in +08:00, with fractions of a second only where there are any."""
     return value.astimezone(SHANGHAI).isoformat()
+
+
+class _DateTexts(dict[datetime.date, str]):
+    """The texts of days. Answers are full of few days: to find one takes a tenth of the time that writing it takes."""
+
+    def __missing__(self, day: datetime.date) -> str:
+        text = datetime.date.isoformat(day)
+        # A time equals other times, whose days are written otherwise.
+        if day.__class__ is datetime.date and len(self) < MAX_DATE_TEXTS:
+            self[day] = text
+        return text
 
 
 def _scalar(
@@ -100,7 +113,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         resident_id.parse,
         _input_only,
     ),
-    datetime.date: _scalar("Date", "A calendar date, ISO 8601: 2020-11-16.", parse_date, datetime.date.isoformat),
+    datetime.date: _scalar("Date", "A calendar date, ISO 8601: 2020-11-16.", parse_date, _DateTexts().__getitem__),
     datetime.datetime: _scalar(
         "DateTime",
         "A time as in RFC 3339, always with an offset; answers are in +08:00.",

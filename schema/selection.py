@@ -102,24 +102,29 @@ def _by_kind(operation: _Operation, named_type: Any, nodes: Sequence[FieldNode])
 
 
 def _asked(operation: _Operation, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Asked:
-    """Return the attributes that lead on from records of a kind; plain values are always read."""
+    """Return the attributes of records of a kind: those that lead on, and the names of the plain ones."""
     found: dict[Hashable, _Found] = {}
+    plain: set[str] = set()
     for node in nodes:
         for field in _fields(operation, kind, node.selection_set):
             definition = kind.fields.get(field.name.value)
-            if definition is None or not is_composite_type(get_named_type(definition.type)):
+            if definition is None:
+                continue
+            name = snake_case(field.name.value)
+            if not is_composite_type(get_named_type(definition.type)):
+                plain.add(name)
                 continue
             for each in field.arguments or ():
                 operation.arguments.update(_variables_of(each.value))
             given = get_argument_values(definition, field, operation.variables)
             arguments = {snake_case(name): given.get(name) for name in definition.args}
-            name = snake_case(field.name.value)
             entry: _Found = (name, arguments, get_named_type(definition.type), [])
-            found.setdefault(key_of(name, arguments), entry)[3].append(field)
-    return Asked(
+            found.setdefault(key_of(name, *arguments.values()), entry)[3].append(field)
+    asks = [
         Ask(name, arguments, _by_kind(operation, named_type, fields))
         for name, arguments, named_type, fields in found.values()
-    )
+    ]
+    return Asked(asks, frozenset(plain))
 
 
 def _variables_of(value: ValueNode) -> Iterator[str]:

@@ -56,7 +56,7 @@ class Completion:
         required = is_non_null_type(return_type)
         kind = return_type.of_type if required else return_type
         if is_leaf_type(kind):
-            return self._leaf(kind, value, target, planned, required=required, may_await=may_await)
+            return self.leaf(kind, value, target, planned, required=required, may_await=may_await)
         if is_list_type(kind):
             return self._list(kind.of_type, value, target, at, planned, required=required, depth=depth)
         name = self._source.name
@@ -84,7 +84,7 @@ class Completion:
     def _refuse_null(self, planned: PlannedField) -> str:
         return f"{self._source.name(values.refuse_null)}({self._source.name(planned)})"
 
-    def _leaf(
+    def leaf(
         self,
         leaf_type: GraphQLLeafType,
         value: str,
@@ -94,6 +94,7 @@ class Completion:
         required: bool,
         may_await: bool,
     ) -> list[str]:
+        """Return lines that let `target` be a scalar or enum as it is written, or raise."""
         name = self._source.name
         slowly = f"{target} = {name(values.leaf)}({value}, {name(leaf_type)})"
         if required:
@@ -104,14 +105,14 @@ class Completion:
             return [f"if {test}: {target} = {value}", f"else: {slowly}"]
         table = values.names_by_text(leaf_type)
         if table is not None:
-            quickly = f"{target} = {name(table)}.get({value}) if {value}.__class__ is str else None"
+            quickly = f"{target} = {name(table)}.get({value}) if type({value}) is str else None"
             return [quickly, f"if {target} is None: {slowly}"]
         if may_await:
             return [slowly]
         written = f"{target} = {name(leaf_type.coerce_output_value)}({value})"
         # Any other answer, an awaitable or nothing at all, is looked at as graphql-core does.
-        check = f"if {target}.__class__ is not str: {slowly}"
-        usual = f"{value}.__class__ in {name(values.PLAIN_CLASSES)}"
+        check = f"if type({target}) is not str: {slowly}"
+        usual = f"type({value}) in {name(values.PLAIN_CLASSES)}"
         lines = [f"if {usual}:", *indented([written, check])]
         if not required:
             lines += [f"elif {value} is None: {target} = None"]
@@ -134,7 +135,7 @@ class Completion:
             *indented([f"{target}.append({done})"]),
         ]
         return [
-            f"if {value}.__class__ is not list and {value}.__class__ is not tuple:",
+            f"if type({value}) is not list and type({value}) is not tuple:",
             *indented([f"{value} = {name(values.items)}({value}, {name(planned)})"]),
             *self._null(f"{value} is None", target, steps, planned, required=required),
         ]
@@ -159,7 +160,7 @@ class Completion:
         classes = getattr(kind.is_type_of, "classes", None)
         if not isinstance(classes, frozenset):
             return checks
-        return [f"if {value}.__class__ not in {name(classes)}:", *indented(checks)]
+        return [f"if type({value}) not in {name(classes)}:", *indented(checks)]
 
     def _abstract(
         self, kind: GraphQLAbstractType, value: str, target: str, at: str, field_at: str, planned: PlannedField
@@ -186,7 +187,7 @@ class Completion:
         refuse = name(values.refuse_runtime_type)
         told = [
             f"kind = {name(resolve_type)}({value}, info, {name(kind)})",
-            f"complete = {table}.get(kind) if kind.__class__ is str else None",
+            f"complete = {table}.get(kind) if type(kind) is str else None",
             f"if complete is None: {refuse}(kind, {value}, {name(kind)}, {name(planned)}, info)",
             f"{target} = complete({value}, info, {at}, run)",
         ]

@@ -16,6 +16,7 @@ from graphql.execution.values import VariableValues
 
 from gateway.execution.compiled.arguments import Constant, planned_arguments, read_arguments
 from gateway.execution.compiled.completion import Completion, NotCovered
+from gateway.execution.compiled.fast_path import FastPath
 from gateway.execution.compiled.resolvers import Attribute, Function, Resolver, resolver_of
 from gateway.execution.compiled.running import (
     FieldInfo,
@@ -41,6 +42,14 @@ class RootField:
     complete: Callable[[Any, Run], Any]
 
 
+#: The fields that are selected of a record, with their definitions.
+Selected = list[tuple[PlannedField, GraphQLField]]
+
+
+def _identity(object_type: GraphQLObjectType, planned: PlannedField) -> tuple[object, ...]:
+    return object_type.name, *map(id, planned.nodes)
+
+
 def at(key: str) -> str:
     """Return the expression of a field's place, within its object's function."""
     return f"(path, {key!r})"
@@ -57,7 +66,11 @@ class Generator:
         self._hide_suggestions = hide_suggestions
         self._source = Source()
         self._completion = Completion(self._source, shared.schema, self._object)
-        self._functions: dict[tuple[str, tuple[int, ...]], str] = {}
+        self._fast_path = FastPath(self._source, self._completion, shared.schema, self._fields, self._resolve)
+        self._functions: dict[tuple[object, ...], str] = {}
+        #: The slow path being written, if it is one that a fast path is before.
+        self._slow_path: str | None = None
+        self._selections: dict[tuple[object, ...], Selected] = {}
         self.field_count = 0
 
     def roots(self) -> list[RootField]:
@@ -85,7 +98,7 @@ class Generator:
             resolve, complete = [f"value = {root_type.name!r}"], ["done = value"]
         else:
             resolver = resolver_of(self._shared.schema, definition)
-            resolve = ["source = run.root_value", *self._resolve(resolver, definition, planned, place)]
+            resolve = ["source = run.root_value", *self._resolve(resolver, definition, planned, "source", place)]
             complete = self._completion.lines(definition.type, "value", "done", place, planned)
         self._source.add([f"def resolve_{number}(run):", *indented([*resolve, "return value"])])
         self._source.add([f"def complete_{number}(value, run):", *indented([*complete, "return done"])])
@@ -104,29 +117,56 @@ class Generator:
             raise NotCovered("introspection")
         return PlannedField(self._shared, key, name, nodes, parent_type, definition.type), definition
 
+    def _fields(self, object_type: GraphQLObjectType, planned: PlannedField) -> Selected:
+        """Return what is selected of a record of this type, in order. Raises NotCovered."""
+        identity = _identity(object_type, planned)
+        selected = self._selections.get(identity)
+        if selected is None:
+            grouped = collect_subfields(
+                self._shared.schema,
+                self._fragments,
+                self._variable_values,
+                self._shared.operation,
+                object_type,
+                [FieldDetails(node, None) for node in planned.nodes],
+                self._hide_suggestions,
+            ).grouped_field_set
+            selected = [self._planned(object_type, key, details) for key, details in grouped.items()]
+            self._selections[identity] = selected
+        return selected
+
     def _object(self, object_type: GraphQLObjectType, planned: PlannedField) -> str:
         """Return the name of the function that makes the answer of a record: `f(source, path, run)`."""
-        identity = (object_type.name, tuple(map(id, planned.nodes)))
+        identity = (*_identity(object_type, planned), self._slow_path)
         name = self._functions.get(identity)
         if name is not None:
             return name
         name = self._functions[identity] = f"object_{len(self._functions)}"
-        grouped = collect_subfields(
-            self._shared.schema,
-            self._fragments,
-            self._variable_values,
-            self._shared.operation,
-            object_type,
-            [FieldDetails(node, None) for node in planned.nodes],
-            self._hide_suggestions,
-        ).grouped_field_set
+        fast_path = None if self._slow_path else self._fast_path.function(object_type, planned)
+        if fast_path is None:
+            body = self._answer(object_type, planned)
+        else:
+            self._slow_path = f"{name}_slowly"
+            body = [
+                f"answer = {fast_path}(source, run)",
+                f"return {self._slow_path}(source, path, run) if answer is {self._source.name(Undefined)} else answer",
+            ]
+            # It seldom runs, and takes longer to compile than the fast path.
+            with self._source.put_off(self._slow_path):
+                lines = self._answer(object_type, planned)
+                self._source.add([f"def {self._slow_path}(source, path, run):", *indented(lines)])
+            self._slow_path = None
+        self._source.add([f"def {name}(source, path, run):", *indented(body)])
+        return name
+
+    def _answer(self, object_type: GraphQLObjectType, planned: PlannedField) -> list[str]:
+        """Return the lines that make the answer field by field, and say what is wrong with which."""
         body: list[str] = []
         answer: list[str] = []
         required: list[PlannedField] = []
-        for key, details in grouped.items():
+        for field, definition in self._fields(object_type, planned):
             target = f"f{len(answer)}"
-            answer.append(f"{key!r}: {target}")
-            field, definition = self._planned(object_type, key, details)
+            answer.append(f"{field.key!r}: {target}")
             if field.name == "__typename":
                 body.append(f"{target} = {object_type.name!r}")
                 continue
@@ -135,15 +175,14 @@ class Generator:
                 body += [f"step = {len(required)}", *steps]
                 required.append(field)
             else:
-                body += ["try:", *indented(steps), *self._completion.guard(field.return_type, target, at(key), field)]
+                guard = self._completion.guard(field.return_type, target, at(field.key), field)
+                body += ["try:", *indented(steps), *guard]
         if required:
             # One handler for all fields whose error is the whole object's, which halves the code.
             fields = self._source.name(tuple(required))
             raised = f"raise {self._source.name(located)}(error, {fields}[step], (path, {fields}[step].key))"
             body = ["try:", *indented(body), "except Exception as error:", *indented([raised])]
-        body.append(f"return {{{', '.join(answer)}}}")
-        self._source.add([f"def {name}(source, path, run):", *indented(body)])
-        return name
+        return [*body, f"return {{{', '.join(answer)}}}"]
 
     def _field(self, planned: PlannedField, definition: GraphQLField, target: str) -> list[str]:
         """Return the lines that let `target` be a field's answer, or raise."""
@@ -152,25 +191,27 @@ class Generator:
         if not isinstance(resolver, Attribute) and resolver.is_async:
             raise NotCovered("a field below the root that is awaited")
         place = at(planned.key)
-        steps = self._resolve(resolver, definition, planned, place)
+        steps = self._resolve(resolver, definition, planned, "source", place)
         return steps + self._completion.lines(definition.type, "value", target, place, planned, may_await=may_await)
 
-    def _resolve(self, resolver: Resolver, definition: GraphQLField, planned: PlannedField, place: str) -> list[str]:
-        """Return the lines that let `value` be what the resolver returns."""
+    def _resolve(
+        self, resolver: Resolver, definition: GraphQLField, planned: PlannedField, source: str, place: str
+    ) -> list[str]:
+        """Return the lines that let `value` be what the resolver returns of the record `source`."""
         name = self._source.name
         if isinstance(resolver, Attribute):
-            return [f"value = source.{resolver.name}"]
+            return [f"value = {source}.{resolver.name}"]
         info = f"{name(FieldInfo)}({name(planned)}, {place}, run)"
         if isinstance(resolver, Function):
             parameters = dict(resolver.parameters)
-            given = ["source"] if resolver.takes_self else []
-            given += [f"{parent}=source" for parent in resolver.parents]
+            given = [source] if resolver.takes_self else []
+            given += [f"{parent}={source}" for parent in resolver.parents]
             if resolver.info is not None:
                 made = f"{name(resolver.make_info)}(_raw_info={info}, _field={name(resolver.field)})"
                 given.append(f"{resolver.info}={made}")
         else:
             parameters = {each: each for each in definition.args}
-            given = ["source", info]
+            given = [source, info]
         lines: list[str] = []
         if definition.args:
             lines = self._arguments(definition, planned, parameters)

@@ -1,6 +1,8 @@
 """Python source in the making: its lines, and the objects that it names."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import CodeType
 from typing import Any
 
@@ -39,7 +41,23 @@ class Source:
 
     def run(self) -> None:
         """Define in the namespace what the text defines."""
-        code: CodeType = compile("\n".join(self._lines), "<plan of a GraphQL operation>", "exec")
+        self._define(self._lines)
+
+    @contextmanager
+    def put_off(self, name: str) -> Iterator[None]:
+        """Let what is added meanwhile be compiled when its function `name` is called for the first time."""
+        before, self._lines = self._lines, []
+        yield
+        lines, self._lines = self._lines, before
+
+        def first_call(*arguments: Any) -> Any:
+            self._define(lines)
+            return self.namespace[name](*arguments)
+
+        self.namespace[name] = first_call
+
+    def _define(self, lines: list[str]) -> None:
+        code: CodeType = compile("\n".join(lines), "<plan of a GraphQL operation>", "exec")
         exec(code, self.namespace)  # noqa: S102 -- the text is written by `generator` alone
 
 

@@ -32,11 +32,11 @@ PLAIN_CLASSES: Final = frozenset({str, int, float, bool, Decimal, datetime.date,
 def as_it_is(leaf_type: GraphQLLeafType) -> str | None:
     """Return the expression, over `{0}`, of which values are a built-in scalar's answer as they are."""
     if leaf_type is GraphQLString or leaf_type is GraphQLID:
-        return "{0}.__class__ is str"
+        return "type({0}) is str"
     if leaf_type is GraphQLBoolean:
-        return "{0}.__class__ is bool"
+        return "type({0}) is bool"
     if leaf_type is GraphQLInt:
-        return f"{{0}}.__class__ is int and {GRAPHQL_MIN_INT} <= {{0}} <= {GRAPHQL_MAX_INT}"
+        return f"type({{0}}) is int and {GRAPHQL_MIN_INT} <= {{0}} <= {GRAPHQL_MAX_INT}"
     return None
 
 

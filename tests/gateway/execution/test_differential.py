@@ -1,6 +1,7 @@
 """A compiled plan answers as graphql-core's executor does, byte for byte; `make differential` compares many more."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import anyio
 import pytest
@@ -8,6 +9,7 @@ from graphql import get_nullable_type
 from hypothesis import HealthCheck, Phase, given, settings
 
 from gateway.execution.compiled.completion import Completion
+from gateway.execution.compiled.fast_path import FastPath
 from schema.contract import schema
 from schema.selection import MAX_KEPT
 from tests.gateway.execution.differential.comparing import Comparison
@@ -58,6 +60,18 @@ def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return guard(self, get_nullable_type(return_type) if target == "done0" else return_type, target, *more)  # type: ignore[arg-type,call-overload]
 
     monkeypatch.setattr(Completion, "guard", forgiving)
+    with pytest.raises(AssertionError, match="compiled: "):
+        compare(OPERATIONS)
+
+
+def test_a_fault_planted_in_the_fast_path_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were it to answer with a null that may not be, a few hundred cases would tell."""
+    value = FastPath._value
+
+    def forgiving(self: FastPath, return_type: Any, *more: Any, may_await: bool) -> list[str]:
+        return value(self, get_nullable_type(return_type), *more, may_await=may_await)
+
+    monkeypatch.setattr(FastPath, "_value", forgiving)
     with pytest.raises(AssertionError, match="compiled: "):
         compare(OPERATIONS)
 
