@@ -23,7 +23,6 @@ TABLE_SQL: Final = """
     verdict text,
     field text,
     bill_number text,
-    resident_id_index bytea,
     name_index bytea,
     insurance text,
     pooling_area text,
@@ -36,7 +35,6 @@ TABLE_SQL: Final = """
 """
 STAGED_COLUMNS: Final = (
     "bill_number",
-    "resident_id_index",
     "name_index",
     "insurance",
     "pooling_area",
@@ -90,8 +88,7 @@ _JUDGE_ROWS: Final = """
                 ) THEN 'ARREARS_ALREADY_ASSESSED'
             END AS verdict
         FROM staged_bills AS s
-        LEFT JOIN payers AS p
-            ON s.resident_id_index = p.resident_id_index AND s.name_index = p.name_index
+        LEFT JOIN payers AS p ON s.name_index = p.name_index
         LEFT JOIN bills AS b ON s.insurance = b.insurance AND s.bill_number = b.bill_number
         LEFT JOIN pooling_areas AS a ON s.pooling_area = a.code
         LEFT JOIN enrolments AS e
@@ -120,7 +117,7 @@ _JUDGE_REPEATED: Final = """
             r.bill_number,
             r.first_line,
             count(
-                DISTINCT (s.resident_id_index, s.pooling_area, s.months, s.amount, s.pay_by, s.origin)
+                DISTINCT (s.name_index, s.pooling_area, s.months, s.amount, s.pay_by, s.origin)
             ) AS different
         FROM repeated AS r
         INNER JOIN staged_bills AS s ON r.insurance = s.insurance AND r.bill_number = s.bill_number
@@ -139,17 +136,17 @@ _JUDGE_REPEATED: Final = """
 # Of one run of arrears there is one bill (the index bills_arrears_run).
 _JUDGE_ARREARS: Final = """
     WITH repeated AS (
-        SELECT resident_id_index, insurance, months
+        SELECT name_index, insurance, months
         FROM staged_bills
         WHERE verdict IS NULL AND origin = 'PAYER_ARREARS'
-        GROUP BY resident_id_index, insurance, months
+        GROUP BY name_index, insurance, months
         HAVING count(*) > 1
     )
 
     UPDATE staged_bills AS s SET verdict = 'ARREARS_ALREADY_ASSESSED'
     FROM repeated AS r
     WHERE
-        s.verdict IS NULL AND s.origin = 'PAYER_ARREARS' AND s.resident_id_index = r.resident_id_index
+        s.verdict IS NULL AND s.origin = 'PAYER_ARREARS' AND s.name_index = r.name_index
         AND s.insurance = r.insurance AND s.months = r.months
 """
 
@@ -162,7 +159,7 @@ _ADD: Final = """
         s.bill_number, s.origin, p.id, s.insurance, s.pooling_area, s.months, s.amount, s.pay_by, $1::bigint,
         CASE WHEN $1::bigint IS NOT NULL THEN s.line END
     FROM staged_bills AS s
-    INNER JOIN payers AS p ON s.resident_id_index = p.resident_id_index
+    INNER JOIN payers AS p ON s.name_index = p.name_index
     WHERE s.verdict IS NULL
     ORDER BY CASE WHEN $1::bigint IS NULL THEN p.id END, s.line
 """
@@ -170,7 +167,7 @@ _ADD: Final = """
 
 @dataclass(frozen=True, slots=True)
 class BillRow:
-    """A bill that an agency assessed, its person by the vault's indexes.
+    """A bill that an agency assessed, its person by the vault's index of number and name together.
 
     `index` is the bill's place in its batch. Months are numbers (contributions.months), both included; the amount
     is in yuan, above zero; `pay_by` is the last day on which it can be paid, None for none.
@@ -178,7 +175,6 @@ class BillRow:
 
     index: int
     bill_number: str
-    resident_id_index: bytes
     name_index: bytes
     insurance: str
     pooling_area: str
