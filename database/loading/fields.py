@@ -82,6 +82,7 @@ def last_day_and_origin(pay_by_text: str, origin_text: str) -> str:
 # The months from 1900 to 2999 are 13,200.
 month = lru_cache(maxsize=16_384)(months.parse)
 
+
 def person_number(text: str) -> str:
     """Return a resident identity number. Raises RowRefused."""
     try:
@@ -136,7 +137,7 @@ def pooling_area(text: str) -> str:
 
 
 def bill_number(text: str) -> str:
-    """Return an agency's number of a bill: printable characters with no space around them, for COPY. Raises RowRefused."""
+    """Return an agency's number of a bill, printable with no space around it, for COPY. Raises RowRefused."""
     if not 1 <= len(text) <= MAX_BILL_NUMBER_LENGTH or not text.isprintable() or text != text.strip():
         raise RowRefused("INVALID_FIELD", "bill_number")
     return escaped(text)
