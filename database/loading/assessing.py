@@ -51,6 +51,9 @@ STAGED_COLUMNS: Final = (
 #
 # Nearly every bill lies inside one enrolment (never in two: they do not overlap), which is a join of sets; enrolments
 # that cover it together are looked for where there is none.
+#
+# Nearly every file has nothing to refuse and no number twice. EXISTS asks for that first, and leaves out the rest: else
+# PostgreSQL would prepare to find a million rows by their lines before it knows that it has to find none.
 _JUDGE_ROWS: Final = """
     WITH judged AS (
         SELECT
@@ -94,16 +97,18 @@ _JUDGE_ROWS: Final = """
         LEFT JOIN enrolments AS e
             ON p.id = e.payer_id AND s.insurance = e.insurance AND s.months <@ e.months
         WHERE s.verdict IS NULL
-    )
+    ),
 
-    UPDATE staged_bills AS s SET verdict = j.verdict
-    FROM judged AS j WHERE s.line = j.line AND j.verdict IS NOT NULL
+    refused AS MATERIALIZED (SELECT j.line, j.verdict FROM judged AS j WHERE j.verdict IS NOT NULL)
+
+    UPDATE staged_bills AS s SET verdict = r.verdict
+    FROM refused AS r WHERE s.line = r.line AND EXISTS (SELECT FROM refused)
 """
 
 # The same row again says nothing new (or uses the number a second time, with $1). Rows that differ under one
 # number are all refused: the file does not say which of them is the bill.
 _JUDGE_REPEATED: Final = """
-    WITH repeated AS (
+    WITH repeated AS MATERIALIZED (
         SELECT insurance, bill_number, min(line) AS first_line
         FROM staged_bills
         WHERE verdict IS NULL
@@ -131,6 +136,7 @@ _JUDGE_REPEATED: Final = """
     WHERE
         s.verdict IS NULL AND s.insurance = c.insurance AND s.bill_number = c.bill_number
         AND ($1::boolean OR c.different > 1 OR s.line > c.first_line)
+        AND EXISTS (SELECT FROM repeated)
 """
 
 # Of one run of arrears there is one bill (the index bills_arrears_run).
