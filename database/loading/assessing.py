@@ -49,11 +49,13 @@ STAGED_COLUMNS: Final = (
 # A bill that the ledger has already is UNCHANGED before any other rule is asked: it may have been paid or
 # withdrawn since, and the person may have left the insurance.
 #
+# A person is found by one index of number and name together (0011_privacy.sql): the number's own would say it again.
+#
 # Nearly every bill lies inside one enrolment (never in two: they do not overlap), which is a join of sets; enrolments
 # that cover it together are looked for where there is none.
 #
-# Nearly every file has nothing to refuse and no number twice. EXISTS asks for that first, and leaves out the rest: else
-# PostgreSQL would prepare to find a million rows by their lines before it knows that it has to find none.
+# In most files no row gets a verdict and no number stands twice. EXISTS asks for that first: PostgreSQL would else
+# prepare to find a million rows by their lines before it knows that it has to find none.
 _JUDGE_ROWS: Final = """
     WITH judged AS (
         SELECT
@@ -99,10 +101,10 @@ _JUDGE_ROWS: Final = """
         WHERE s.verdict IS NULL
     ),
 
-    refused AS MATERIALIZED (SELECT j.line, j.verdict FROM judged AS j WHERE j.verdict IS NOT NULL)
+    verdicts AS MATERIALIZED (SELECT j.line, j.verdict FROM judged AS j WHERE j.verdict IS NOT NULL)
 
-    UPDATE staged_bills AS s SET verdict = r.verdict
-    FROM refused AS r WHERE s.line = r.line AND EXISTS (SELECT FROM refused)
+    UPDATE staged_bills AS s SET verdict = v.verdict
+    FROM verdicts AS v WHERE s.line = v.line AND EXISTS (SELECT FROM verdicts)
 """
 
 # The same row again says nothing new (or uses the number a second time, with $1). Rows that differ under one
