@@ -158,7 +158,6 @@ def _row(call: Call, index: int, bill: BillToAssess) -> BillRow:
     return BillRow(
         index=index,
         bill_number=bill.bill_number,
-        resident_id_index=call.vault.resident_id_index(bill.resident_id),
         name_index=call.vault.name_index(bill.resident_id, names.normalise(bill.name)),
         insurance=bill.insurance,
         pooling_area=bill.pooling_area,

@@ -23,7 +23,6 @@ TABLE_SQL: Final = """
     verdict text,
     field text,
     bill_number text,
-    resident_id_index bytea,
     name_index bytea,
     insurance text,
     pooling_area text,
@@ -36,7 +35,6 @@ TABLE_SQL: Final = """
 """
 STAGED_COLUMNS: Final = (
     "bill_number",
-    "resident_id_index",
     "name_index",
     "insurance",
     "pooling_area",
@@ -51,8 +49,13 @@ STAGED_COLUMNS: Final = (
 # A bill that the ledger has already is UNCHANGED before any other rule is asked: it may have been paid or
 # withdrawn since, and the person may have left the insurance.
 #
+# A person is found by one index of number and name together (0011_privacy.sql): the number's own would say it again.
+#
 # Nearly every bill lies inside one enrolment (never in two: they do not overlap), which is a join of sets; enrolments
 # that cover it together are looked for where there is none.
+#
+# In most files no row gets a verdict and no number stands twice. EXISTS asks for that first: PostgreSQL would else
+# prepare to find a million rows by their lines before it knows that it has to find none.
 _JUDGE_ROWS: Final = """
     WITH judged AS (
         SELECT
@@ -90,23 +93,24 @@ _JUDGE_ROWS: Final = """
                 ) THEN 'ARREARS_ALREADY_ASSESSED'
             END AS verdict
         FROM staged_bills AS s
-        LEFT JOIN payers AS p
-            ON s.resident_id_index = p.resident_id_index AND s.name_index = p.name_index
+        LEFT JOIN payers AS p ON s.name_index = p.name_index
         LEFT JOIN bills AS b ON s.insurance = b.insurance AND s.bill_number = b.bill_number
         LEFT JOIN pooling_areas AS a ON s.pooling_area = a.code
         LEFT JOIN enrolments AS e
             ON p.id = e.payer_id AND s.insurance = e.insurance AND s.months <@ e.months
         WHERE s.verdict IS NULL
-    )
+    ),
 
-    UPDATE staged_bills AS s SET verdict = j.verdict
-    FROM judged AS j WHERE s.line = j.line AND j.verdict IS NOT NULL
+    verdicts AS MATERIALIZED (SELECT j.line, j.verdict FROM judged AS j WHERE j.verdict IS NOT NULL)
+
+    UPDATE staged_bills AS s SET verdict = v.verdict
+    FROM verdicts AS v WHERE s.line = v.line AND EXISTS (SELECT FROM verdicts)
 """
 
 # The same row again says nothing new (or uses the number a second time, with $1). Rows that differ under one
 # number are all refused: the file does not say which of them is the bill.
 _JUDGE_REPEATED: Final = """
-    WITH repeated AS (
+    WITH repeated AS MATERIALIZED (
         SELECT insurance, bill_number, min(line) AS first_line
         FROM staged_bills
         WHERE verdict IS NULL
@@ -120,7 +124,7 @@ _JUDGE_REPEATED: Final = """
             r.bill_number,
             r.first_line,
             count(
-                DISTINCT (s.resident_id_index, s.pooling_area, s.months, s.amount, s.pay_by, s.origin)
+                DISTINCT (s.name_index, s.pooling_area, s.months, s.amount, s.pay_by, s.origin)
             ) AS different
         FROM repeated AS r
         INNER JOIN staged_bills AS s ON r.insurance = s.insurance AND r.bill_number = s.bill_number
@@ -134,22 +138,23 @@ _JUDGE_REPEATED: Final = """
     WHERE
         s.verdict IS NULL AND s.insurance = c.insurance AND s.bill_number = c.bill_number
         AND ($1::boolean OR c.different > 1 OR s.line > c.first_line)
+        AND EXISTS (SELECT FROM repeated)
 """
 
 # Of one run of arrears there is one bill (the index bills_arrears_run).
 _JUDGE_ARREARS: Final = """
     WITH repeated AS (
-        SELECT resident_id_index, insurance, months
+        SELECT name_index, insurance, months
         FROM staged_bills
         WHERE verdict IS NULL AND origin = 'PAYER_ARREARS'
-        GROUP BY resident_id_index, insurance, months
+        GROUP BY name_index, insurance, months
         HAVING count(*) > 1
     )
 
     UPDATE staged_bills AS s SET verdict = 'ARREARS_ALREADY_ASSESSED'
     FROM repeated AS r
     WHERE
-        s.verdict IS NULL AND s.origin = 'PAYER_ARREARS' AND s.resident_id_index = r.resident_id_index
+        s.verdict IS NULL AND s.origin = 'PAYER_ARREARS' AND s.name_index = r.name_index
         AND s.insurance = r.insurance AND s.months = r.months
 """
 
@@ -162,7 +167,7 @@ _ADD: Final = """
         s.bill_number, s.origin, p.id, s.insurance, s.pooling_area, s.months, s.amount, s.pay_by, $1::bigint,
         CASE WHEN $1::bigint IS NOT NULL THEN s.line END
     FROM staged_bills AS s
-    INNER JOIN payers AS p ON s.resident_id_index = p.resident_id_index
+    INNER JOIN payers AS p ON s.name_index = p.name_index
     WHERE s.verdict IS NULL
     ORDER BY CASE WHEN $1::bigint IS NULL THEN p.id END, s.line
 """
@@ -170,7 +175,7 @@ _ADD: Final = """
 
 @dataclass(frozen=True, slots=True)
 class BillRow:
-    """A bill that an agency assessed, its person by the vault's indexes.
+    """A bill that an agency assessed, its person by the vault's index of number and name together.
 
     `index` is the bill's place in its batch. Months are numbers (contributions.months), both included; the amount
     is in yuan, above zero; `pay_by` is the last day on which it can be paid, None for none.
@@ -178,7 +183,6 @@ class BillRow:
 
     index: int
     bill_number: str
-    resident_id_index: bytes
     name_index: bytes
     insurance: str
     pooling_area: str

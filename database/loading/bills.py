@@ -7,8 +7,7 @@ from typing import Final
 import asyncpg
 
 from database.loading import assessing, fields
-from database.loading.copying import escaped, hexadecimal
-from database.loading.fields import read
+from database.loading.copying import hexadecimal
 from database.loading.kinds import Kind, Taken
 from database.loading.report import LoadReport
 from database.loading.staging import load_file
@@ -72,15 +71,11 @@ def _parser(vault: Vault) -> Callable[[Sequence[str]], str]:
             pay_by,
             origin,
         ) = row
-        read("bill_number", fields.bill_number, bill_number)
-        number = read("resident_id", fields.person_number, resident_id)
-        normal_name = read("name", fields.person_name, name)
-        run = fields.assessed_run(insurance, pooling_area, first_month, last_month)
-        read("amount", fields.amount_paid, amount)
         return (
-            f"{escaped(bill_number)}\t{hexadecimal(vault.resident_id_index(number))}"
-            f"\t{hexadecimal(vault.name_index(number, normal_name))}\t{run}\t{amount}"
-            f"\t{fields.last_day_and_origin(pay_by, origin)}"
+            f"{fields.bill_number(bill_number)}"
+            f"\t{hexadecimal(vault.name_index(fields.person_number(resident_id), fields.person_name(name)))}"
+            f"\t{fields.assessed_run(insurance, pooling_area, first_month, last_month)}"
+            f"\t{fields.amount(amount)}\t{fields.last_day_and_origin(pay_by, origin)}"
         )
 
     return parse

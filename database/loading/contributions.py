@@ -138,12 +138,12 @@ async def load_contributions(
 def _parser(vault: Vault) -> Callable[[Sequence[str]], str]:
     def parse(row: Sequence[str]) -> str:
         resident_id, insurance, first_month, last_month, amount, paid_on = row
-        number = read("resident_id", fields.person_number, resident_id)
+        index = vault.resident_id_index(fields.person_number(resident_id))
         read("insurance", fields.insurance, insurance)
         first, last = fields.run_of_months(first_month, last_month)
-        read("amount", fields.amount_paid, amount)
+        fields.amount(amount)
         read("paid_on", fields.day, paid_on)
-        return f"{hexadecimal(vault.resident_id_index(number))}\t{insurance}\t{first}\t{last}\t{amount}\t{paid_on}"
+        return f"{hexadecimal(index)}\t{insurance}\t{first}\t{last}\t{amount}\t{paid_on}"
 
     return parse
 

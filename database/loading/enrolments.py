@@ -9,7 +9,6 @@ import asyncpg
 from contributions import masks
 from database.loading import enrolment_rules, fields
 from database.loading.copying import escaped, hexadecimal
-from database.loading.fields import read
 from database.loading.kinds import Kind, Taken
 from database.loading.report import LoadReport
 from database.loading.staging import affected, load_file
@@ -126,8 +125,7 @@ async def load_enrolments(
 def _parser(vault: Vault) -> Callable[[Sequence[str]], str]:
     def parse(row: Sequence[str]) -> str:
         resident_id, name, insurance, pooling_area, first_month, last_month = row
-        number = read("resident_id", fields.person_number, resident_id)
-        normal_name = read("name", fields.person_name, name)
+        number, normal_name = fields.person_number(resident_id), fields.person_name(name)
         enrolment = fields.enrolment(insurance, pooling_area, first_month, last_month)
         index = vault.resident_id_index(number)
         return (

@@ -7,12 +7,11 @@ memory is bounded. Identity numbers and names are never remembered.
 import re
 from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
 from functools import lru_cache
 from typing import Final, TypeVar
 
 from contributions import money, months, names, resident_id
-from database.loading.copying import NULL
+from database.loading.copying import NULL, escaped
 
 Value = TypeVar("Value")
 
@@ -83,17 +82,29 @@ def last_day_and_origin(pay_by_text: str, origin_text: str) -> str:
 # The months from 1900 to 2999 are 13,200.
 month = lru_cache(maxsize=16_384)(months.parse)
 
-person_number = resident_id.parse
-person_name = names.normalise
+
+def person_number(text: str) -> str:
+    """Return a resident identity number. Raises RowRefused."""
+    try:
+        return resident_id.parse(text)
+    except ValueError:
+        raise RowRefused("INVALID_FIELD", "resident_id") from None
+
+
+def person_name(text: str) -> str:
+    """Return a name in the form in which names are compared. Raises RowRefused."""
+    try:
+        return names.normalise(text)
+    except ValueError:
+        raise RowRefused("INVALID_FIELD", "name") from None
 
 
 @lru_cache(maxsize=16_384)
-def amount_paid(text: str) -> Decimal:
-    """Return an amount of money that is paid or asked for: above zero."""
-    amount = money.parse(text)
-    if not amount:
-        raise ValueError("an amount is above zero")
-    return amount
+def amount(text: str) -> str:
+    """Return an amount of money that is paid or asked for, above zero, for COPY. Raises RowRefused."""
+    if not read("amount", money.parse, text):
+        raise RowRefused("INVALID_FIELD", "amount")
+    return text
 
 
 @lru_cache(maxsize=16_384)
@@ -126,7 +137,7 @@ def pooling_area(text: str) -> str:
 
 
 def bill_number(text: str) -> str:
-    """Return an agency's number of a bill."""
+    """Return an agency's number of a bill, printable with no space around it, for COPY. Raises RowRefused."""
     if not 1 <= len(text) <= MAX_BILL_NUMBER_LENGTH or not text.isprintable() or text != text.strip():
-        raise ValueError("a bill number is 1 to 64 printable characters with no space around them")
-    return text
+        raise RowRefused("INVALID_FIELD", "bill_number")
+    return escaped(text)

@@ -22,7 +22,6 @@ async def bill(agency):
     return BillRow(
         index=0,
         bill_number="P0",
-        resident_id_index=agency.vault.resident_id_index(ANNA),
         name_index=agency.vault.name_index(ANNA, "陈晓兰"),
         insurance="PENSION",
         pooling_area="360000",

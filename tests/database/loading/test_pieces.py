@@ -46,6 +46,7 @@ LINES = st.one_of(
             b"refused,2",
             b"1,2\r",
             b"1\r,2",
+            *(b"1," + b"x" * (MAX_RECORD_CHARACTERS - less) + end for less in range(1, 6) for end in (b"", b"\r")),
             b"x" * (MAX_RECORD_CHARACTERS + 1),
             b"x" * (MAX_RECORD_CHARACTERS * 5) + b",2",
             "兰".encode() * MAX_RECORD_CHARACTERS,
