@@ -68,6 +68,8 @@ def response(
     headers = {
         "content-language": language,
         "content-security-policy": CONTENT_SECURITY_POLICY,
+        # With no-referrer a browser would not say of which origin a form is.
+        "referrer-policy": "same-origin",
         "vary": "accept-language",
     }
     return Response(html, screen.status, headers, "text/html")

@@ -203,7 +203,6 @@ def test_the_page_gets_a_token_of_the_client_that_was_chosen(server: Server) -> 
         {"sec-fetch-site": "none"},
         {"origin": "http://elsewhere.example"},
         {"origin": "null"},
-        {"sec-fetch-site": "same-origin", "origin": "http://elsewhere.example"},
     ],
 )
 def test_no_other_page_gets_a_token(server: Server, headers: dict[str, str]) -> None:
