@@ -14,9 +14,8 @@ from gateway.channels.calls import Session, Tokens, Told, Unanswered
 from gateway.channels.forms import Fields, read
 from gateway.channels.people import people
 from gateway.channels.screens import Missing, Screen, Visit
-from gateway.channels.texts import ACCEPT_LANGUAGE
 from gateway.channels.ways import CHANNELS, WAYS, Channel
-from gateway.pages import locale_of
+from gateway.pages import LANGUAGES, locale_of
 from gateway.pages.forms import BadForm
 
 ROOT: Final = "/sandbox"
@@ -120,7 +119,7 @@ class ChannelPages:
         # Where this very connection came in: no Host header says so, and whatever stands before us is passed by.
         host, port = request.scope["server"]
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        return Session(self._tokens, channel, address, ACCEPT_LANGUAGE[locale])
+        return Session(self._tokens, channel, address, LANGUAGES[locale])
 
 
 def _query(fields: Mapping[str, str], locale: str) -> str:

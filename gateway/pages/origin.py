@@ -1,7 +1,11 @@
 """Where a browser sent a request from: a page of this site, or another site's (cross-site request forgery)."""
 
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlsplit
+
+#: A header of a page whose forms are asked where they come from: with no-referrer a browser would not say.
+SAID: Final[Mapping[str, str]] = {"referrer-policy": "same-origin"}
 
 
 def is_own(headers: Mapping[str, str], *, unsaid: bool, public_url: str | None = None) -> bool:
