@@ -12,11 +12,6 @@ from tests.acceptance.gateway import Server, environment, free_port, gateway, se
 VIEWER = "{ viewer { clientId institution { code name } channel scopes } }"
 
 
-@pytest.fixture
-def settings(sandbox_database: str, master_key: str) -> dict[str, str]:
-    return {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
-
-
 def started(*options: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Start a server that must refuse to start."""
     command = [sys.executable, "-m", "gateway", "serve", "--port", str(free_port()), *options]

@@ -19,7 +19,7 @@ from standardwebhooks import WebhookVerificationError
 from tests.acceptance.bank_receiver import Received, Receiver, receiving
 from tests.acceptance.gateway import Client, Server, environment, gateway, serving
 from tests.acceptance.operations import agency_bill, pay, payer_id, quote, reverse, withdraw
-from tests.acceptance.people import Office, Person
+from tests.acceptance.people import Person
 from tests.gateway.processes import until
 
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -91,12 +91,6 @@ def worker(
     running.start()
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="module")
-def people(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    office = Office(sandbox_database, master_key, tmp_path_factory.mktemp("people"))
-    return office.crowd(40)
 
 
 def register(client: Client, url: str) -> str:

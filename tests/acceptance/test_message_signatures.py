@@ -38,16 +38,6 @@ def shown() -> dict[str, Any]:
 PAGE = shown()
 
 
-@pytest.fixture(scope="module")
-def office(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Office:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office"))
-
-
-@pytest.fixture(scope="module")
-def people(office: Office) -> Iterator[Person]:
-    return office.crowd(40)
-
-
 def register(office: Office, client_id: str, *keys: dict[str, Any]) -> None:
     file = office.directory / f"{client_id}.json"
     file.write_text(json.dumps({"keys": keys}))

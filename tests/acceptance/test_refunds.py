@@ -1,6 +1,5 @@
 """退费: asked for after the payment's business date, decided once, by the agency of the insurance."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ import httpx
 import pytest
 
 from gateway.demo.client import document
-from tests.acceptance.gateway import Client, Server, gateway, serving
+from tests.acceptance.gateway import Client, Server, gateway
 from tests.acceptance.operations import (
     DECIDE_REFUND,
     PAYMENT_OF,
@@ -32,7 +31,8 @@ from tests.acceptance.operations import (
     runs,
     submit,
 )
-from tests.acceptance.people import Office, Person
+from tests.acceptance.people import Person
+from tests.databases import fetch
 
 REFUND_OF = f"""query ($bankReference: String!) {{ payment(bankReference: $bankReference) {{
   status refund {{ {REFUND} }}
@@ -43,34 +43,6 @@ DAY = """{ settlementDay(date: "2020-11-16") {
 } }"""
 WHOLE_YEAR = [("CURRENT_YEAR", "2020-01", "2020-12")]
 RACERS = 10
-
-
-@pytest.fixture(scope="module")
-def people(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office")).crowd(40)
-
-
-@pytest.fixture(scope="module")
-def tomorrow(
-    server: Server, sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    """The same gateway on the business day after the payments."""
-    log = tmp_path_factory.mktemp("tomorrow") / "server.log"
-    url, key = sandbox_database, master_key
-    with serving(log, GATEWAY_BUSINESS_DATE="2020-11-17", GATEWAY_DATABASE_URL=url, GATEWAY_MASTER_KEY=key) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def abc(server: Server) -> Client:
-    """The bank's counter on the day of its payments."""
-    return server.client("abc-counter")
-
-
-@pytest.fixture(scope="module")
-def later(tomorrow: Server) -> Client:
-    """The bank's counter on the day after."""
-    return tomorrow.client("abc-counter")
 
 
 @pytest.fixture(scope="module")
@@ -122,17 +94,6 @@ def requested(later: Client, agency: Client, reference: str) -> Answer:
 def status(client: Client, reference: str) -> tuple[str, str]:
     payment = client.run(PAYMENT_OF, bankReference=reference)["payment"]
     return payment["status"], payment["receipt"]["status"]
-
-
-def fetch(url: str, query: str, *arguments: object) -> list[Any]:
-    async def run() -> list[Any]:
-        connection = await asyncpg.connect(url)
-        try:
-            return list(await connection.fetch(query, *arguments))
-        finally:
-            await connection.close()
-
-    return asyncio.run(run())
 
 
 def test_a_refund_is_asked_for_granted_and_frees_the_months(

@@ -16,7 +16,7 @@ import pytest
 from gateway.admission import QUEUE_FACTOR
 from tests.acceptance.gateway import Client, Server, serving
 from tests.acceptance.held import ask, held_payers, wait_for_waiters
-from tests.acceptance.operations import COLLECTED_AT, PAYMENT_OF, SUBMIT_PAYMENT, quote, submit
+from tests.acceptance.operations import SUBMIT_PAYMENT, payment_of, quote, submission, submit
 from tests.acceptance.people import CHEN, LIU, ZHAO
 from tests.databases import fresh_database
 
@@ -34,15 +34,6 @@ $$"""
 def own_database(postgres_url: str, sandbox_template: str) -> Iterator[str]:
     with fresh_database(postgres_url, sandbox_template) as url:
         yield url
-
-
-def submission(payable: dict[str, Any], reference: str) -> dict[str, Any]:
-    return {
-        "payableId": payable["id"],
-        "amount": payable["amount"],
-        "bankReference": reference,
-        "collectedAt": COLLECTED_AT,
-    }
 
 
 def post(client: Client, payable: dict[str, Any], reference: str) -> httpx.Response:
@@ -67,11 +58,6 @@ def send_and_hang_up(client: Client, payable: dict[str, Any], reference: str, ha
     with socket.create_connection((url.host, url.port or 80)) as line:
         line.sendall(head.encode() + body)
         assert hang_up.wait(WAIT_SECONDS)
-
-
-def payment_of(client: Client, reference: str) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = client.run(PAYMENT_OF, bankReference=reference)["payment"]
-    return found
 
 
 def wait_for(url: str, sql: str, value: object, *arguments: Any) -> None:
