@@ -36,6 +36,13 @@ def master_key(vault_key: bytes) -> str:
     return base64.b64encode(vault_key).decode()
 
 
+@pytest.fixture
+def sandbox_copy(postgres_url: str, sandbox_template: str) -> Iterator[str]:
+    """The URL of one test's own sandbox database."""
+    with fresh_database(postgres_url, sandbox_template) as url:
+        yield url
+
+
 @pytest.fixture(scope="module")
 def sandbox_database(postgres_url: str, sandbox_template: str) -> Iterator[str]:
     """The URL of this module's own sandbox database."""
