@@ -17,6 +17,7 @@ from gateway.channels.screens import Missing, Screen, Visit
 from gateway.channels.ways import CHANNELS, WAYS, Channel
 from gateway.pages import LANGUAGES, locale_of
 from gateway.pages.forms import BadForm
+from gateway.peers import url_of
 
 ROOT: Final = "/sandbox"
 
@@ -118,8 +119,7 @@ class ChannelPages:
     def _session(self, request: Request, channel: Channel, locale: str) -> Session:
         # Where this very connection came in: no Host header says so, and whatever stands before us is passed by.
         host, port = request.scope["server"]
-        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        return Session(self._tokens, channel, address, LANGUAGES[locale])
+        return Session(self._tokens, channel, url_of(host, port), LANGUAGES[locale])
 
 
 def _query(fields: Mapping[str, str], locale: str) -> str:
