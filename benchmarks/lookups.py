@@ -18,6 +18,7 @@ from database.pool import connect, open_pool
 from database.vault import Vault
 from gateway.sandbox import prepare
 from resolvers import payers
+from resolvers.asking import Asked
 from resolvers.call import Call
 from resolvers.lookups import Limits, Lookups
 from tests.acceptance.people import CHEN, LIU, newcomers
@@ -58,7 +59,7 @@ async def measure(url: str) -> dict[str, float]:
     for _ in range(ROUNDS):
         for name, (resident_id, person) in paths.items():
             begun = time.perf_counter()
-            found = await payers.payer(call, resident_id, person, ())
+            found = await payers.payer(call, resident_id, person, Asked())
             taken[name].append(time.perf_counter() - begun)
             assert found is None
     await pool.close()

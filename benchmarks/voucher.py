@@ -19,6 +19,7 @@ from decimal import Decimal
 from typing import Final
 
 import uvicorn
+from cryptography import x509
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
@@ -82,22 +83,8 @@ def measure(count: int) -> float:
     for name, voucher in vouchers().items():
         # No two alike: nothing of one may be kept for the next.
         each = [replace(voucher, number=f"20201116{number:010}") for number in range(count)]
-        reasons = [REASON.format(number=one.number, code=one.verification_code) for one in each]
-        pages = [draw(one, PUBLIC_URL) for one in each]
-        files = [signer.sign(page, reason, ISSUED_AT) for page, reason in zip(pages, reasons, strict=True)]
-
-        def whole(number: int, each: list[Voucher] = each, reasons: list[str] = reasons) -> bytes:
-            return signer.sign(draw(each[number], PUBLIC_URL), reasons[number], ISSUED_AT)
-
-        steps: dict[str, Callable[[int], object]] = {
-            "drawing": lambda number, each=each: draw(each[number], PUBLIC_URL),
-            "signing": lambda number, pages=pages, reasons=reasons: signer.sign(
-                pages[number], reasons[number], ISSUED_AT
-            ),
-            "both": whole,
-            "checking the file": lambda number, files=files: check_file(files[number], [signing.certificate]),
-        }
-        for step, work in steps.items():
+        files = [signer.sign(draw(one, PUBLIC_URL), _reason(one), ISSUED_AT) for one in each]
+        for step, work in _steps(each, files, signer, signing.certificate).items():
             median, late = milliseconds_of(work, count)
             print(f"| {name} | {step} | {median:.1f} | {late:.1f} |")
             if step == "both":
@@ -106,11 +93,28 @@ def measure(count: int) -> float:
     return max(wholes)
 
 
+def _steps(
+    each: list[Voucher], files: list[bytes], signer: PageSigner, certificate: x509.Certificate
+) -> dict[str, Callable[[int], object]]:
+    pages = [draw(one, PUBLIC_URL) for one in each]
+    reasons = [_reason(one) for one in each]
+    return {
+        "drawing": lambda number: draw(each[number], PUBLIC_URL),
+        "signing": lambda number: signer.sign(pages[number], reasons[number], ISSUED_AT),
+        "both": lambda number: signer.sign(draw(each[number], PUBLIC_URL), reasons[number], ISSUED_AT),
+        "checking the file": lambda number: check_file(files[number], [certificate]),
+    }
+
+
+def _reason(voucher: Voucher) -> str:
+    return REASON.format(number=voucher.number, code=voucher.verification_code)
+
+
 async def serve(load: str, port: int) -> None:
     """Serve /healthz on this port under one of LOADS, until the process is told to end."""
     server = uvicorn.Server(
         uvicorn.Config(
-            Starlette(routes=health_routes(None, CollectorRegistry())),  # type: ignore[arg-type] # /healthz asks none
+            Starlette(routes=health_routes(None, CollectorRegistry())),  # /healthz asks no pool
             host="127.0.0.1",
             port=port,
             log_level="error",

@@ -20,6 +20,7 @@ from database.vault import Vault
 from gateway import audit, documents, keys, load, lookups, sandbox, signatures
 from gateway.master_key import master_key_of
 from gateway.outbox.commands import postings_app, tax_ledger_command, work_command
+from gateway.peers import url_of
 from gateway.settings import Settings, read_duration
 from gateway.vouchers.command import verify_voucher
 from gateway.work import (
@@ -89,7 +90,7 @@ def serve(
         settings = Settings(sandbox=True) if sandbox_ else Settings()
         if settings.public_url is None:
             reached = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 -- compared, not bound
-            settings = settings.model_copy(update={"public_url": f"http://{reached}:{port}"})
+            settings = settings.model_copy(update={"public_url": url_of(reached, port)})
         with database_of(settings, keep_running=True) as ready:
             asyncio.run(_prepare(ready))
             typer.echo(f"Serving {'the sandbox ' if ready.sandbox else ''}at {ready.public_url}/graphql")
@@ -137,6 +138,15 @@ def add_institution(
     """Add an institution."""
     with_connection(lambda connection, _: institutions.add(connection, code, name, kind))
     typer.echo(f"added {code}")
+
+
+@institutions_app.command("list")
+def list_institutions() -> None:
+    """List the institutions."""
+    table = Table(Column("code", no_wrap=True), "name", "kind", "added")
+    for one in with_connection(lambda connection, _: institutions.list_institutions(connection)):
+        table.add_row(one.code, one.name, one.kind, one.created_at.isoformat(timespec="seconds"))
+    console.print(table)
 
 
 @institutions_app.command("require-strong")

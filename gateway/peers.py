@@ -1,4 +1,4 @@
-"""Who is at the other end: the address of a request's client, also behind proxies that are trusted."""
+"""Who is at the other end: the address of a request's client, also behind proxies that are trusted; and our own."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -12,6 +12,11 @@ from auth.certificates import Network
 MAX_FORWARDED: Final = 16
 #: What a household or a mobile phone gets of IPv6, at the least: one client for a throttle.
 _IPV6_PREFIX: Final = 64
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the URL of a host and port: an IPv6 address stands in brackets (RFC 3986, 3.2.2)."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def client_of(peer: str | None, headers: Headers, trusted_proxies: Sequence[Network]) -> str:

@@ -22,6 +22,19 @@ def fresh_database(postgres_url: str, template: str = "template1") -> Iterator[s
         asyncio.run(_drop(postgres_url, name))
 
 
+def fetch(url: str, query: str, *arguments: object) -> list[asyncpg.Record]:
+    """Return the rows of a query, over a connection of its own."""
+
+    async def run() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(url)
+        try:
+            return list(await connection.fetch(query, *arguments))
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
 async def _execute(url: str, statement: str) -> None:
     connection = await asyncpg.connect(url)
     try:

@@ -6,12 +6,11 @@ from typing import Final
 from starlette.requests import Request
 
 from gateway.pages.forms import BadForm, read_form
+from gateway.pages.origin import is_own
 
 #: A bank's list of a day, percent-encoded, is the largest: bank_list.MAX_LINES of some hundred bytes.
 MAX_FORM_BYTES: Final = 131_072
 MAX_FIELDS: Final = 24
-#: What browsers say of a form that another site sent (Fetch Metadata). None: a browser or a program that says nothing.
-_OURS: Final = (None, "same-origin", "none")
 
 
 class Fields(dict[str, str]):
@@ -34,7 +33,7 @@ async def read(request: Request) -> Fields:
     """Return the fields of a GET's query or of a POST's form. Raises BadForm."""
     if request.method != "POST":
         return Fields(_stripped(request.query_params))
-    if request.headers.get("sec-fetch-site") not in _OURS:
+    if not is_own(request.headers, unsaid=True):
         raise BadForm(403)
     return Fields(_stripped(await read_form(request, max_bytes=MAX_FORM_BYTES, max_fields=MAX_FIELDS)))
 

@@ -1,36 +1,26 @@
-"""The pages' HTML: templates, the style sheet and the policy that allows nothing else."""
+"""The pages' HTML: templates and a style sheet of their own, on the ground of all pages."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import PackageLoader
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.channels.calls import Exchange
 from gateway.channels.screens import Screen
-from gateway.channels.texts import ACCEPT_LANGUAGE, Texts
+from gateway.channels.texts import Texts
 from gateway.channels.ways import Channel
+from gateway.pages import environment, origin, page_headers, render
+from gateway.pages.styles import policy, sheet
 
-_STYLE: Final = files("gateway.channels").joinpath("channels.css").read_bytes()
+_STYLE: Final = sheet("ground.css") + files("gateway.channels").joinpath("channels.css").read_text(encoding="utf-8")
 #: In the style sheet's address, so that a browser may keep it for as long as it is this one.
-_STYLE_VERSION: Final = hashlib.sha256(_STYLE).hexdigest()[:16]
+_STYLE_VERSION: Final = hashlib.sha256(_STYLE.encode()).hexdigest()[:16]
 
-#: Our own style sheet and our own forms, and nothing else: no script, no image, no frame (CSP Level 3).
-CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-
-_environment: Final = Environment(
-    loader=PackageLoader("gateway.channels", "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    auto_reload=False,
-)
+_templates: Final = environment(PackageLoader("gateway.channels", "templates"))
 
 
 async def style(_request: Request) -> Response:
@@ -50,24 +40,19 @@ def response(
     exchanges: Sequence[Exchange] = (),
 ) -> Response:
     """Return a page. `switch` leads to it in the other language; None: the form with `repeated` does."""
-    language = ACCEPT_LANGUAGE[locale]
-    common: dict[str, Any] = {
-        "t": Texts(locale),
-        "language": language,
-        "lang": "en" if locale == "en" else "zh",
-        "other": "zh" if locale == "en" else "en",
-        "style_version": _STYLE_VERSION,
-        "path": path,
-        "switch": switch,
-        "repeated": repeated or {},
-        "channel": channel,
-        "module": module,
-        "exchanges": exchanges,
-    }
-    html = _environment.get_template(screen.template).render(common | dict(screen.values))
-    headers = {
-        "content-language": language,
-        "content-security-policy": CONTENT_SECURITY_POLICY,
-        "vary": "accept-language",
-    }
-    return Response(html, screen.status, headers, "text/html")
+    html = render(
+        screen.template,
+        locale,
+        templates=_templates,
+        t=Texts(locale),
+        style_version=_STYLE_VERSION,
+        path=path,
+        switch=switch,
+        repeated=repeated or {},
+        channel=channel,
+        module=module,
+        exchanges=exchanges,
+        **screen.values,
+    )
+    headers = page_headers(locale, {"content-security-policy": policy("'self'"), **origin.SAID})
+    return Response(html, screen.status, headers)

@@ -14,10 +14,10 @@ from gateway.channels.calls import Session, Tokens, Told, Unanswered
 from gateway.channels.forms import Fields, read
 from gateway.channels.people import people
 from gateway.channels.screens import Missing, Screen, Visit
-from gateway.channels.texts import ACCEPT_LANGUAGE
 from gateway.channels.ways import CHANNELS, WAYS, Channel
-from gateway.pages import locale_of
+from gateway.pages import LANGUAGES, locale_of
 from gateway.pages.forms import BadForm
+from gateway.peers import url_of
 
 ROOT: Final = "/sandbox"
 
@@ -119,8 +119,7 @@ class ChannelPages:
     def _session(self, request: Request, channel: Channel, locale: str) -> Session:
         # Where this very connection came in: no Host header says so, and whatever stands before us is passed by.
         host, port = request.scope["server"]
-        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        return Session(self._tokens, channel, address, ACCEPT_LANGUAGE[locale])
+        return Session(self._tokens, channel, url_of(host, port), LANGUAGES[locale])
 
 
 def _query(fields: Mapping[str, str], locale: str) -> str:

@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
-from typing import Final
 
 from babel.dates import format_skeleton
 from babel.messages.pofile import read_po
 from markupsafe import Markup, escape
 
 from contributions import months
-
-#: Their answers are in the page's language.
-ACCEPT_LANGUAGE: Final[Mapping[str, str]] = {"zh_CN": "zh-CN", "en": "en"}
 
 
 @cache

@@ -27,7 +27,8 @@ from gateway.developer.examples import DEFAULT_CLIENT, examples
 from gateway.developer.texts import TEXTS
 from gateway.developer.tokens import TokenDesk
 from gateway.endpoints.health import is_ready
-from gateway.pages import _CSS_HASH, locale_of, page_headers, render
+from gateway.pages import locale_of, page_headers, render
+from gateway.pages.styles import PAGE, policy
 from gateway.peers import client_of
 from gateway.throttle import Throttle, Throttled
 
@@ -35,8 +36,9 @@ from gateway.throttle import Throttle, Throttled
 SEARCHES_PER_MINUTE: Final = 60
 #: They change with the version alone; what lies between a reader and the gateway need not keep them for long.
 _FOR_A_WHILE: Final = "public, max-age=300"
-_POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-_PAGE_POLICY: Final = _POLICY + "script-src 'self'; style-src 'self' 'sha256-" + _CSS_HASH + "'"
+_STYLES: Final = ("'self'", PAGE.source)
+_SCRIPTS: Final = "; script-src 'self'"
+_POLICY: Final = policy(*_STYLES) + _SCRIPTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class DeveloperPages:
         except KeyError:
             return PlainTextResponse("There is no such page.\n", 404)
         values = {"page": page, "titles": guide.titles()}
-        more = {"content-security-policy": f"{_PAGE_POLICY}; img-src 'self'"}
+        more = {"content-security-policy": f"{_POLICY}; img-src 'self'"}
         return self._page(request, "guide", "developer_guide.html", values, headers=more)
 
     async def problems(self, request: Request) -> Response:
@@ -146,8 +148,8 @@ class DeveloperPages:
         }
         # Dialogs of GraphiQL put a style element into the page, which has the nonce: neither an inline style nor a
         # script that somebody has brought in has it. Its icons are data: of its style sheet.
-        policy = f"{_PAGE_POLICY} 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self'"
-        more = {"content-security-policy": policy}
+        allowed = policy(*_STYLES, f"'nonce-{nonce}'") + f"{_SCRIPTS}; img-src 'self' data:; connect-src 'self'"
+        more = {"content-security-policy": allowed}
         return self._page(request, "graphiql", "developer_graphiql.html", values, headers=more)
 
     def _page(
@@ -177,9 +179,7 @@ class DeveloperPages:
             other_url=f"{request.url.path}?{urlencode(other)}",
             **values,
         )
-        return Response(
-            page, status, page_headers(locale, {"content-security-policy": _PAGE_POLICY, **(headers or {})})
-        )
+        return Response(page, status, page_headers(locale, {"content-security-policy": _POLICY, **(headers or {})}))
 
 
 def _locale(request: Request) -> str:

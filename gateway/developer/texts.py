@@ -1,17 +1,11 @@
 """What the developer's pages say, each text in Chinese and in English."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
-_TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+from gateway.pages.texts import in_both
+
+TEXTS: Final = in_both(
     {
-        "skip": ("跳到正文", "Skip to the content"),
-        "service": ("灵活就业人员社会保险费", "Social insurance contributions of flexibly employed people"),
-        "hotlines": (
-            "热线：12333 参保与待遇，12345 医疗保险，12366 缴费。",
-            "Hotlines: 12333 for enrolment and benefits, 12345 for medical insurance, 12366 for paying.",
-        ),
         "pages": ("开发者页面", "Developer's pages"),
         "home": ("首页", "Start"),
         "graphiql": ("GraphiQL", "GraphiQL"),
@@ -152,26 +146,3 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "when": ("何时", "When"),
     }
 )
-
-LANGUAGES: Final[Mapping[str, int]] = MappingProxyType({"zh_CN": 0, "en": 1})
-
-
-class Texts:
-    """One language's texts, each an attribute of its name."""
-
-    def __init__(self, locale: str) -> None:
-        self._language = LANGUAGES[locale]
-
-    def __getattr__(self, name: str) -> str:
-        """Return a text. Raises AttributeError for a name that has none."""
-        try:
-            return _TEXTS[name][self._language]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def __getitem__(self, name: str) -> str:
-        """Return a text whose name is known while the page is made. Raises KeyError."""
-        return _TEXTS[name][self._language]
-
-
-TEXTS: Final[Mapping[str, Texts]] = MappingProxyType({locale: Texts(locale) for locale in LANGUAGES})

@@ -4,9 +4,8 @@ In the sandbox alone. The answer is the token endpoint's own, so whatever that r
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
@@ -20,6 +19,7 @@ from auth.grants import Answer
 from auth.server import OAuthServer
 from database.pool import DATABASE_AWAY
 from database.sandbox import CLIENT_SECRET, clients
+from gateway.pages.origin import is_own
 from gateway.peers import client_of
 from gateway.throttle import Throttle, Throttled
 
@@ -44,7 +44,7 @@ class TokenDesk:
 
     async def answer(self, request: Request) -> Response:
         """Answer one request of the page's own script."""
-        if not is_same_origin(request.headers):
+        if not is_own(request.headers, unsaid=False):
             return _refused(403, "access_denied", "This is for the page /graphiql of this very address.")
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return _refused(415, "invalid_request", "The body must be application/json.")
@@ -73,24 +73,6 @@ class TokenDesk:
             log.error("no token for GraphiQL", exc_info=error)
             return _refused(503, "temporarily_unavailable", "The database does not answer.")
         return JSONResponse(given.body, given.status, given.headers)
-
-
-def is_same_origin(headers: Mapping[str, str]) -> bool:
-    """Return whether a browser sent it for a page of this address; what says nothing of where it comes from is not.
-
-    Sec-Fetch-Site is of the browser alone (Fetch Metadata) and sent over https and to this machine; Origin is sent
-    with every POST of a script (RFC 6454), and its host must be the one that was asked for.
-    """
-    site = headers.get("sec-fetch-site")
-    if site is not None and site != "same-origin":
-        return False
-    origin = headers.get("origin")
-    if origin is None:
-        return site is not None
-    try:
-        return bool(headers.get("host")) and urlsplit(origin).netloc == headers["host"]
-    except ValueError:
-        return False
 
 
 async def _body(request: Request) -> bytes | None:

@@ -24,7 +24,8 @@ from database.pool import DATABASE_AWAY
 from gateway.endpoints.verify_form import FileDesk, FilesBusy, FileTooLarge, NoFile, carries_file, fields_of
 from gateway.pages import locale_of, page_headers, render
 from gateway.pages.forms import BadForm
-from gateway.pages.verify_texts import TEXTS, Texts
+from gateway.pages.texts import Texts
+from gateway.pages.verify_texts import ALSO, TEXTS
 from gateway.peers import client_of
 from gateway.throttle import Throttle, Throttled
 from gateway.vouchers.certificates import published
@@ -117,6 +118,7 @@ class VerifyPage:
             locale,
             t=texts,
             outcome=outcome,
+            also=ALSO.get(outcome) if locale == "zh_CN" else None,
             facts=_told(texts, number, facts) if facts else (),
             number=typed_number,
             code=typed_code,
@@ -168,7 +170,7 @@ def _told(texts: Texts, number: str, facts: VerifiedReceipt) -> Sequence[tuple[s
         (texts.number, number),
         (texts.payer, facts.masked_name),
         (texts.resident_id, facts.masked_resident_id),
-        (texts.insurance, texts.insurances[facts.insurance]),
+        (texts.insurance, texts[f"insurance.{facts.insurance}"]),
         (texts.pooling_area, facts.pooling_area),
         (texts.months, first if first == last else f"{first} {texts.to} {last}"),
         (texts.amount, f"¥{money.text(facts.amount)} {words.in_words(facts.amount)}"),

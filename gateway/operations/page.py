@@ -25,7 +25,8 @@ from gateway.operations.numbers import NumberReader
 from gateway.operations.session import COOKIE, Sessions
 from gateway.operations.view import numbers_page, sign_in_page
 from gateway.pages import locale_of
-from gateway.pages.forms import BadForm, is_own, read_form
+from gateway.pages.forms import BadForm, read_form
+from gateway.pages.origin import is_own
 from gateway.peers import client_of
 from gateway.throttle import Throttle, Throttled
 
@@ -143,7 +144,7 @@ class OperatorPage:
 
     async def _own_form(self, request: Request) -> dict[str, str]:
         """Return the form. Raises BadForm, for another site's as well."""
-        if not is_own(request, self._oauth.issuer):
+        if not is_own(request.headers, unsaid=True, public_url=self._oauth.issuer):
             raise BadForm(403)
         return dict(await read_form(request, max_bytes=MAX_FORM_BYTES, max_fields=MAX_FIELDS))
 

@@ -1,31 +1,27 @@
 """The operator's page as HTML: the form, and the numbers."""
 
-import base64
 import datetime
-import hashlib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup
 from starlette.responses import Response
 
 from auth.tokens import LIFETIME_SECONDS
 from gateway.operations import chart
 from gateway.operations.numbers import PROMPT_SECONDS, Numbers, PathHealth
 from gateway.operations.texts import TEXTS
-from gateway.pages import CONTENT_SECURITY_POLICY, page_headers, render
+from gateway.pages import origin, page_headers, render
+from gateway.pages.styles import PAGE, policy, style
 from resolvers.overview import DAYS, BankDay
 
 #: How often a page renews itself once somebody has asked for that: nobody is made to (WCAG 2.2.1).
 REFRESH_SECONDS: Final = 60
 
 _SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
-_CSS: Final = files("gateway.pages").joinpath("operator.css").read_text(encoding="utf-8")
-_CSS_HASH: Final = base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
-_POLICY: Final = CONTENT_SECURITY_POLICY.replace("style-src ", f"style-src 'sha256-{_CSS_HASH}' ")
+_STYLE: Final = style("operator.css")
+_POLICY: Final = policy(PAGE.source, _STYLE.source)
 
 
 def sign_in_page(
@@ -36,7 +32,7 @@ def sign_in_page(
         "operator_sign_in.html",
         locale,
         t=TEXTS[locale],
-        css_more=Markup(_CSS),  # noqa: S704 -- a file of ours
+        css_more=_STYLE.text,
         outcome=outcome,
         minutes=LIFETIME_SECONDS // 60,
         other_url=_url(locale, switched=True),
@@ -53,7 +49,7 @@ def numbers_page(locale: str, client_id: str, numbers: Numbers, *, refreshing: b
         "operator.html",
         locale,
         t=texts,
-        css_more=Markup(_CSS),  # noqa: S704 -- a file of ours
+        css_more=_STYLE.text,
         client_id=client_id,
         refreshing=refreshing,
         refresh_seconds=REFRESH_SECONDS,
@@ -68,7 +64,9 @@ def numbers_page(locale: str, client_id: str, numbers: Numbers, *, refreshing: b
         total_reversed=sum(total.reversed_count for total in payments),
         bars=chart.bars(payments),
         chart_width=chart.WIDTH,
-        legend=[(chart.COLOURS[channel], texts.channels[channel]) for channel in chart.channels_of(payments)],
+        legend=[
+            (chart.COLOURS[channel], texts[f"channel.{channel or 'NONE'}"]) for channel in chart.channels_of(payments)
+        ],
         postings=numbers.postings,
         oldest=texts.seconds.format(round(numbers.postings.oldest_seconds)),
         dates=[date.isoformat()[5:] for date in dates],
@@ -109,9 +107,4 @@ def _url(locale: str, *, switched: bool = False, refreshing: bool = False) -> st
 
 
 def _headers(locale: str, more: Mapping[str, str] | None) -> dict[str, str]:
-    own: dict[str, Any] = {
-        "content-security-policy": _POLICY,
-        # With no-referrer a browser would not say of which origin a form is.
-        "referrer-policy": "same-origin",
-    }
-    return page_headers(locale, {**own, **(more or {})})
+    return page_headers(locale, {"content-security-policy": _POLICY, **origin.SAID, **(more or {})})

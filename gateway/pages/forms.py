@@ -40,14 +40,3 @@ async def read_form(request: Request, *, max_bytes: int, max_fields: int) -> Map
     if len(dict(fields)) < len(fields):
         raise BadForm
     return dict(fields)
-
-
-def is_own(request: Request, public_url: str) -> bool:
-    """Whether a form was sent from a page of this site, or by no browser at all: not from another site's page.
-
-    Browsers say where a request comes from (Fetch Metadata); older ones name the page's origin with each POST.
-    """
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    return request.headers.get("origin") in (None, public_url)

@@ -10,7 +10,8 @@ import pytest
 
 from database.pool import connect
 from gateway.sandbox import prepare
-from tests.acceptance.gateway import Server, serving
+from tests.acceptance.gateway import Client, Server, serving
+from tests.acceptance.people import Office, Person
 from tests.databases import fresh_database
 
 
@@ -35,6 +36,13 @@ def master_key(vault_key: bytes) -> str:
     return base64.b64encode(vault_key).decode()
 
 
+@pytest.fixture
+def sandbox_copy(postgres_url: str, sandbox_template: str) -> Iterator[str]:
+    """The URL of one test's own sandbox database."""
+    with fresh_database(postgres_url, sandbox_template) as url:
+        yield url
+
+
 @pytest.fixture(scope="module")
 def sandbox_database(postgres_url: str, sandbox_template: str) -> Iterator[str]:
     """The URL of this module's own sandbox database."""
@@ -48,3 +56,54 @@ def server(sandbox_database: str, master_key: str, tmp_path_factory: pytest.Temp
     log: Path = tmp_path_factory.mktemp("server") / "server.log"
     with serving(log, GATEWAY_DATABASE_URL=sandbox_database, GATEWAY_MASTER_KEY=master_key) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def settings(sandbox_database: str, master_key: str) -> dict[str, str]:
+    """What a command beside the module's server is given."""
+    return {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
+
+
+@pytest.fixture(scope="module")
+def tomorrow(server: Server, settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same gateway on the next business day."""
+    log = tmp_path_factory.mktemp("tomorrow") / "server.log"
+    with serving(log, GATEWAY_BUSINESS_DATE="2020-11-17", **settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def later(tomorrow: Server) -> Client:
+    """The counter of `abc` on that day."""
+    return tomorrow.client("abc-counter")
+
+
+@pytest.fixture(scope="module")
+def office(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office"))
+
+
+@pytest.fixture(scope="module")
+def people(office: Office) -> Iterator[Person]:
+    """Newcomers who owe every month, more than any module's tests need."""
+    return office.crowd(60)
+
+
+@pytest.fixture(scope="module")
+def icbc(server: Server) -> Client:
+    return server.client("icbc-mobile")
+
+
+@pytest.fixture(scope="module")
+def abc(server: Server) -> Client:
+    return server.client("abc-counter")
+
+
+@pytest.fixture(scope="module")
+def tax(server: Server) -> Client:
+    return server.client("tax-window")
+
+
+@pytest.fixture(scope="module")
+def si(server: Server) -> Client:
+    return server.client("social-insurance-agency")

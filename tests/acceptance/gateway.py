@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,12 @@ class Server:
             token = response.json()["access_token"]
             self._clients[client_id] = Client(self.base_url, client_id, token, self.http)
         return self._clients[client_id]
+
+    def narrowed(self, client_id: str, scope: str) -> Client:
+        """Return the client with a token of fewer scopes."""
+        response = self.token(client_id, scope=scope)
+        assert response.status_code == 200, response.text
+        return replace(self.client(client_id), token=response.json()["access_token"])
 
     def stop(self) -> int:
         """Send SIGTERM and return the exit status."""

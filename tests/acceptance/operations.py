@@ -131,14 +131,19 @@ def assess(client: Client, person: Person, first: str, last: str, **more: str) -
     return answer
 
 
-def submit(client: Client, payable: Answer, reference: str, **changes: str) -> Answer:
-    """Submit the payment of a quote or bill under a reference, with what a test changes about it."""
-    payment = {
+def submission(payable: Answer, reference: str) -> Answer:
+    """Return the input of the payment of a quote or bill under a reference."""
+    return {
         "payableId": payable["id"],
         "amount": payable["amount"],
         "bankReference": reference,
         "collectedAt": COLLECTED_AT,
-    } | changes
+    }
+
+
+def submit(client: Client, payable: Answer, reference: str, **changes: str) -> Answer:
+    """Submit a payment, with what a test changes about it."""
+    payment = submission(payable, reference) | changes
     answer: Answer = client.run(SUBMIT_PAYMENT, input=payment)["submitPayment"]
     return answer
 
@@ -149,6 +154,12 @@ def pay(client: Client, payable: Answer, reference: str) -> Answer:
     assert answer["__typename"] == "PaymentAccepted", answer
     payment: Answer = answer["payment"]
     return payment
+
+
+def payment_of(client: Client, reference: str) -> Answer | None:
+    """Return the institution's own payment of that reference."""
+    found: Answer | None = client.run(PAYMENT_OF, bankReference=reference)["payment"]
+    return found
 
 
 def reverse(client: Client, reference: str) -> Answer:

@@ -26,11 +26,6 @@ LATER = "ARREARS"
 
 
 @pytest.fixture(scope="module")
-def office(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Office:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office"))
-
-
-@pytest.fixture(scope="module")
 def people(office: Office) -> Iterator[Person]:
     office.load("enrolments", [(OLD.resident_id, OLD.name, "PENSION", "360000", "2017-11", "")])
     return office.crowd(20)

@@ -1,6 +1,5 @@
 """Every change of money, client, key and policy leaves who made it and what it is now, and nothing of the person."""
 
-import asyncio
 import hashlib
 import json
 import os
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import asyncpg
 import httpx
 import pytest
 
@@ -28,6 +26,7 @@ from tests.acceptance.operations import (
     withdraw,
 )
 from tests.acceptance.people import CHEN, HEADERS, LIU, SANDBOX, Office, Person, newcomers
+from tests.databases import fetch
 
 OPERATOR = f"operator:{pwd.getpwuid(os.getuid()).pw_name}"
 PAYERS = 20
@@ -46,37 +45,6 @@ monthly_amount = "480.00"
 
 Entry = tuple[str, str, str, dict[str, Any]]
 Added = Callable[[], list[Entry]]
-
-
-@pytest.fixture(scope="module")
-def office(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Office:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office"))
-
-
-@pytest.fixture(scope="module")
-def people(office: Office) -> Iterator[Person]:
-    return office.crowd(60)
-
-
-@pytest.fixture(scope="module")
-def abc(server: Server) -> Client:
-    return server.client("abc-counter")
-
-
-@pytest.fixture(scope="module")
-def si(server: Server) -> Client:
-    return server.client("social-insurance-agency")
-
-
-def fetch(database_url: str, query: str, *arguments: object) -> list[Any]:
-    async def run() -> list[Any]:
-        connection = await asyncpg.connect(database_url)
-        try:
-            return list(await connection.fetch(query, *arguments))
-        finally:
-            await connection.close()
-
-    return asyncio.run(run())
 
 
 @pytest.fixture

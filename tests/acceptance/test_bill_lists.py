@@ -27,11 +27,6 @@ def bank(server: Server, sandbox_database: str, master_key: str, tmp_path_factor
     return server.client("abc-counter")
 
 
-@pytest.fixture(scope="module")
-def si(server: Server, bank: Client) -> Client:
-    return server.client("social-insurance-agency")
-
-
 def numbers(found: list[Answer]) -> list[str]:
     return sorted(bill["billNumber"] for bill in found)
 

@@ -28,18 +28,8 @@ BILLS_AT_MOST = 1000
 
 
 @pytest.fixture(scope="module")
-def office(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Office:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office"))
-
-
-@pytest.fixture(scope="module")
 def people(office: Office) -> Iterator[Person]:
     return office.crowd(1100)
-
-
-@pytest.fixture(scope="module")
-def si(server: Server, people: Iterator[Person]) -> Client:
-    return server.client("social-insurance-agency")
 
 
 @pytest.fixture(scope="module")

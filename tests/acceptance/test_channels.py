@@ -208,6 +208,7 @@ def test_a_line_that_is_none_of_a_list_is_named_and_nothing_is_compared(server: 
     ("status", "headers", "body"),
     [
         (403, {"sec-fetch-site": "cross-site"}, "step=find"),
+        (403, {"origin": "http://elsewhere.example"}, "step=find"),
         (415, {"content-type": "application/json"}, "{}"),
         (413, {}, "step=" + "a" * 140_000),
         (400, {}, "step=nothing"),

@@ -22,11 +22,6 @@ CONNECTIONS = 24
 
 
 @pytest.fixture(scope="module")
-def settings(sandbox_database: str, master_key: str) -> dict[str, str]:
-    return {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
-
-
-@pytest.fixture(scope="module")
 def server(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     log = tmp_path_factory.mktemp("server") / "server.log"
     with serving(log, "--workers", "2", **settings) as running:

@@ -12,11 +12,6 @@ from tests.acceptance.gateway import Server, environment, free_port, gateway, se
 VIEWER = "{ viewer { clientId institution { code name } channel scopes } }"
 
 
-@pytest.fixture
-def settings(sandbox_database: str, master_key: str) -> dict[str, str]:
-    return {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
-
-
 def started(*options: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Start a server that must refuse to start."""
     command = [sys.executable, "-m", "gateway", "serve", "--port", str(free_port()), *options]
@@ -118,6 +113,11 @@ def test_a_bank_joins(server: Server, settings: dict[str, str]) -> None:
     again = gateway("institutions", "add", "NEWBANK", "别的银行", **settings)
     assert again.returncode != 0
     output(again)
+    there = gateway("institutions", "list", **settings)
+    assert there.returncode == 0, output(there)
+    (line,) = [line for line in output(there).splitlines() if "NEWBANK" in line]
+    assert "新银行" in line
+    assert "BANK" in line.replace("NEWBANK", "")
     command = ["clients", "register", "--institution", "NEWBANK", "--channel", "MOBILE_BANKING"]
     registered = gateway(*command, "--scope", "payer:read period:read", **settings)
     assert registered.returncode == 0, output(registered)

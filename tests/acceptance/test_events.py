@@ -1,34 +1,25 @@
-"""Notifications to the bank: over the real server, a real worker and a receiver that verifies what comes."""
+"""Notifications to the bank and the events behind them: over the real server and a real worker, each verified."""
 
 import asyncio
 import re
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from tests.acceptance.bank_receiver import Received, Receiver, receiving
-from tests.acceptance.gateway import Client, Server, environment, gateway, serving
+from tests.acceptance.bank_receiver import Received, Receiver
+from tests.acceptance.callbacks import CALLBACK, REMOVE, Worker, receiver, register, worker
+from tests.acceptance.gateway import Client, Server
 from tests.acceptance.operations import agency_bill, pay, payer_id, quote, reverse, withdraw
-from tests.acceptance.people import Office, Person
+from tests.acceptance.people import Person
 from tests.gateway.processes import until
 
-SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+__all__ = ["receiver", "worker"]
 
-REGISTER = """mutation ($url: String!) { registerCallback(input: {url: $url}) {
-  secret callback { url registeredAt waiting failed }
-} }"""
-REMOVE = "mutation { removeCallback { removed } }"
-CALLBACK = "{ callback { url registeredAt waiting failed } }"
 EVENTS = """query ($first: Int, $after: String) { events(first: $first, after: $after) {
   edges { cursor node {
     __typename id sequence kind occurredAt
@@ -37,71 +28,6 @@ EVENTS = """query ($first: Int, $after: String) { events(first: $first, after: $
   } }
   pageInfo { hasNextPage endCursor }
 } }"""
-
-
-class Worker:
-    """The process `gateway work`, which can be killed and started again."""
-
-    def __init__(self, log: Path, **settings: str) -> None:
-        self.log = log
-        self._settings = settings
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "gateway", "work"]
-        with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                command,
-                env=environment(**self._settings),
-                stdout=subprocess.DEVNULL,
-                stderr=output,
-                start_new_session=True,
-            )
-
-    def kill(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-
-    def stop(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(30) == 0, self.log.read_text()
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def worker(
-    receiver: Receiver, sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Worker]:
-    """A worker whose tax ledger is the receiver too: it acknowledges everything."""
-    running = Worker(
-        tmp_path_factory.mktemp("worker") / "worker.log",
-        GATEWAY_DATABASE_URL=sandbox_database,
-        GATEWAY_MASTER_KEY=master_key,
-        GATEWAY_SANDBOX="true",
-        GATEWAY_POSTING_URL=receiver.url("/tax-ledger"),
-        GATEWAY_POSTING_SECRET=SECRET,
-    )
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def people(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    office = Office(sandbox_database, master_key, tmp_path_factory.mktemp("people"))
-    return office.crowd(40)
-
-
-def register(client: Client, url: str) -> str:
-    secret: str = client.run(REGISTER, url=url)["registerCallback"]["secret"]
-    return secret
 
 
 def events(client: Client, after: str | None = None, first: int = 100) -> list[dict[str, Any]]:
@@ -276,139 +202,9 @@ def test_an_agency_without_both_scopes_reads_no_events(server: Server) -> None:
         assert 'scope="bill:read payment:read"' in response.headers["www-authenticate"]
 
 
-def test_a_receiver_that_fails_gets_the_same_message_again(day: Day, receiver: Receiver, server: Server) -> None:
-    client = server.client("abc-mobile")
-    receiver.answers["/flaky"] = lambda count: (503 if count < 2 else 200, None)
-    secret = register(client, receiver.url("/flaky"))
-    agency_bill(day.agency, "S-3", day.named, "2019-03", "2019-03", "600.00")
-    until(lambda: len(receiver.received("/flaky")) == 3, "a third try")
-    tries = receiver.received("/flaky")
-    assert len({received.id for received in tries}) == 1
-    assert tries[0].body == tries[2].body
-    assert tries[2].verified(secret)["data"]["billNumber"] == "S-3"
-    until(lambda: client.run(CALLBACK)["callback"]["waiting"] == 0, "the delivery is written down")
-    client.run(REMOVE)
-
-
-def test_a_redirect_is_not_followed_and_what_waits_goes_to_the_address_that_replaces_it(
-    day: Day, receiver: Receiver, server: Server
-) -> None:
-    client = server.client("abc-mobile")
-    receiver.answers["/moved"] = lambda _count: (307, receiver.url("/target"))
-    old = register(client, receiver.url("/moved"))
-    agency_bill(day.agency, "S-4", day.named, "2019-04", "2019-04", "600.00")
-    until(lambda: len(receiver.received("/moved")) > 0, "a try")
-    secret = register(client, receiver.url("/new"))
-    assert secret != old
-    until(lambda: len(receiver.received("/new")) > 0, "the same message at the new address")
-    assert receiver.received("/new")[0].id == receiver.received("/moved")[0].id
-    assert receiver.received("/new")[0].verified(secret)["data"]["billNumber"] == "S-4"
-    assert receiver.received("/target") == []
-    client.run(REMOVE)
-
-
-def test_a_receiver_that_is_gone_is_forgotten(day: Day, receiver: Receiver, server: Server) -> None:
-    client = server.client("abc-mobile")
-    receiver.answers["/gone"] = lambda _count: (410, None)
-    register(client, receiver.url("/gone"))
-    agency_bill(day.agency, "S-5", day.named, "2019-05", "2019-05", "600.00")
-    until(lambda: client.run(CALLBACK)["callback"] is None, "the callback is removed")
-    assert len(receiver.received("/gone")) == 1
-
-
-def test_nothing_is_sent_to_a_callback_that_was_removed(day: Day, receiver: Receiver, server: Server) -> None:
-    client, abc = server.client("abc-mobile"), day.banks[0]
-    registered = client.run(REGISTER, url=receiver.url("/removed"))["registerCallback"]
-    assert client.run(CALLBACK)["callback"] == registered["callback"]
-    assert client.run(REMOVE)["removeCallback"] == {"removed": True}
-    assert client.run(REMOVE)["removeCallback"] == {"removed": False}
-    assert client.run(CALLBACK)["callback"] is None
-    agency_bill(day.agency, "S-6", day.named, "2019-06", "2019-06", "600.00")
-    until(lambda: any(m["data"].get("billNumber") == "S-6" for m in messages(receiver, abc)), "the other client's")
-    assert receiver.received("/removed") == []
-
-
-def test_a_worker_that_is_killed_while_it_sends_loses_nothing(
-    day: Day, receiver: Receiver, server: Server, worker: Worker
-) -> None:
-    client = server.client("abc-mobile")
-    under_way, answer = threading.Event(), threading.Event()
-
-    def hold(count: int) -> tuple[int, str | None]:
-        if count == 0:
-            under_way.set()
-            answer.wait(30)
-        return 200, None
-
-    receiver.answers["/held"] = hold
-    secret = register(client, receiver.url("/held"))
-    agency_bill(day.agency, "S-7", day.named, "2019-07", "2019-07", "600.00")
-    try:
-        assert under_way.wait(30)
-        worker.kill()
-        worker.start()
-        until(lambda: len(receiver.received("/held")) == 2, "the message again")
-    finally:
-        answer.set()
-    first, second = receiver.received("/held")
-    assert first.id == second.id
-    assert second.verified(secret)["data"]["billNumber"] == "S-7"
-    until(lambda: client.run(CALLBACK)["callback"]["waiting"] == 0, "the delivery is written down")
-    client.run(REMOVE)
-
-
-def test_what_waits_for_a_client_that_is_revoked_ends(
-    day: Day, receiver: Receiver, server: Server, sandbox_database: str, master_key: str
-) -> None:
-    client = server.client("ganfutong")
-    settings = {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
-    receiver.answers["/revoked"] = lambda _count: (500, None)
-    register(client, receiver.url("/revoked"))
-    payer_id(client, day.named)
-    agency_bill(day.agency, "S-8", day.named, "2019-08", "2019-08", "600.00")
-    until(lambda: len(receiver.received("/revoked")) > 0, "a try")
-    assert gateway("clients", "revoke", "ganfutong", **settings).returncode == 0
-
-    async def ended() -> bool:
-        connection = await asyncpg.connect(sandbox_database)
-        try:
-            found = "SELECT last_error FROM deliveries WHERE client_id = 'ganfutong' AND failed_at IS NOT NULL"
-            return bool(await connection.fetchval(found) == "the client is revoked")
-        finally:
-            await connection.close()
-
-    until(lambda: asyncio.run(ended()), "the delivery ends")
-
-
 def test_no_secret_and_no_address_is_logged(day: Day, server: Server, worker: Worker, receiver: Receiver) -> None:
     logs = server.log.read_text() + worker.log.read_text()
     assert "working" in logs
     assert "whsec_" not in logs
     assert not any(bank.secret.removeprefix("whsec_") in logs for bank in day.banks)
     assert receiver.base_url not in logs
-
-
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http://me@127.0.0.1/", "http://127.0.0.1/#x", "/x", ""])
-def test_an_address_that_is_no_url_of_ours_is_refused_in_the_sandbox_too(server: Server, url: str) -> None:
-    answer = server.client("abc-mobile").post(REGISTER, {"url": url}).json()
-    assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "input.url"}
-
-
-def test_outside_the_sandbox_only_public_https_addresses_are_taken(
-    empty_database: str, master_key: str, tmp_path: Path
-) -> None:
-    settings = {"GATEWAY_DATABASE_URL": empty_database, "GATEWAY_MASTER_KEY": master_key}
-    assert gateway("migrate", **settings).returncode == 0
-    assert gateway("institutions", "add", "ABC", "农业银行", **settings).returncode == 0
-    registered = gateway("clients", "register", "--institution", "ABC", "--scope", "payment:read bill:read", **settings)
-    words = dict(re.findall(r'"(client_\w+)": "([^"]+)"', registered.stdout))
-    with serving(tmp_path / "log", sandbox=False, **settings) as server:
-        token = server.token(words["client_id"], words["client_secret"]).json()["access_token"]
-        client = Client(server.base_url, words["client_id"], token, server.http)
-        hosts = ("127.0.0.1", "[::1]", "10.0.0.1", "localhost", "[::ffff:169.254.169.254]")
-        for url in ("http://bank.example/", *(f"https://{host}/" for host in hosts)):
-            answer = client.post(REGISTER, {"url": url}).json()
-            assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "input.url"}, url
-        assert client.run(CALLBACK)["callback"] is None
-        register(client, "https://bank.example/")
-        assert client.run(CALLBACK)["callback"]["url"] == "https://bank.example/"

@@ -5,17 +5,10 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.acceptance.gateway import Server, gateway
 from tests.acceptance.people import CHEN
 
 FIND = "query ($residentId: ResidentId!, $name: String!) { payer(residentId: $residentId, name: $name) { id } }"
-
-
-@pytest.fixture
-def settings(sandbox_database: str, master_key: str) -> dict[str, str]:
-    return {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
 
 
 def test_the_keys_are_replaced_beside_a_server_that_serves_on(server: Server, settings: dict[str, str]) -> None:

@@ -26,11 +26,6 @@ monthly_amount = "480.00"
 
 
 @pytest.fixture
-def settings(sandbox_database: str, master_key: str) -> dict[str, str]:
-    return {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
-
-
-@pytest.fixture
 def bank(server: Server) -> Client:
     return server.client("icbc-mobile")
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import pytest
-
 from tests.acceptance.arguments import filled, places
 from tests.acceptance.gateway import Client, Server
 from tests.acceptance.operations import (
@@ -17,7 +15,7 @@ from tests.acceptance.operations import (
     payer_id,
     quote,
 )
-from tests.acceptance.people import Office, Person
+from tests.acceptance.people import Person
 from tests.acceptance.snapshot import snapshot
 
 #: Another bank's, but for a refund's: agencies decide those, and read no other ids.
@@ -50,11 +48,6 @@ NOTHING = [
     {"submitPayment": "PayableNotFound"},
     {"decideRefund": "RefundNotFound"},
 ]
-
-
-@pytest.fixture(scope="module")
-def people(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office")).crowd(4)
 
 
 def ids_of(bank: Client, people: Iterator[Person]) -> dict[str, str]:

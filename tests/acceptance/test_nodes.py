@@ -1,13 +1,12 @@
 """`node` and `nodes`: what the caller's institution may see, under the same scopes; anything else is null."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from tests.acceptance.gateway import Client, Server
 from tests.acceptance.operations import agency_bill, bills, pay, payer_id, quote
-from tests.acceptance.people import CHEN, WANG, Office, Person
+from tests.acceptance.people import CHEN, WANG, Person
 
 KIND = "query ($id: ID!) { node(id: $id) { __typename id } }"
 KINDS = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
@@ -19,16 +18,6 @@ SCOPE_OF = {
     "Payment": "payment:read",
     "Receipt": "receipt:read",
 }
-
-
-@pytest.fixture(scope="module")
-def people(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office")).crowd(10)
-
-
-@pytest.fixture(scope="module")
-def icbc(server: Server) -> Client:
-    return server.client("icbc-mobile")
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +38,6 @@ def own(icbc: Client, people: Iterator[Person]) -> dict[str, str]:
 def kinds(client: Client, *ids: str) -> list[str | None]:
     found = client.run(KINDS, ids=list(ids))["nodes"]
     return [node and node["__typename"] for node in found]
-
-
-def narrowed(server: Server, client_id: str, scope: str) -> Client:
-    """Return the client with a token of fewer scopes."""
-    answer = server.token(client_id, scope=scope)
-    assert answer.status_code == 200, answer.text
-    return replace(server.client(client_id), token=answer.json()["access_token"])
 
 
 def test_each_kind_is_found_by_its_id(icbc: Client, own: dict[str, str]) -> None:
@@ -167,11 +149,11 @@ def test_without_the_scope_of_its_kind_a_node_is_null(server: Server, own: dict[
     if kind == "Quote":
         scopes.remove("payment:read")  # Another way to a quote that was paid: its payment's payable.
     others = " ".join(sorted(scopes))
-    without = narrowed(server, "icbc-mobile", others)
+    without = server.narrowed("icbc-mobile", others)
     assert without.run(KIND, id=own[kind])["node"] is None
     seen = kinds(without, *own.values())
     assert seen[list(own).index(kind)] is None
-    with_it = narrowed(server, "icbc-mobile", SCOPE_OF[kind])
+    with_it = server.narrowed("icbc-mobile", SCOPE_OF[kind])
     assert with_it.run(KIND, id=own[kind])["node"] == {"__typename": kind, "id": own[kind]}
 
 

@@ -8,44 +8,18 @@ import pytest
 from tests.acceptance.gateway import Client, Server
 from tests.acceptance.operations import (
     COLLECTED_AT,
-    PAYMENT_OF,
     RECEIPT_OF,
-    Answer,
     agency_bill,
     bills,
     node,
     pay,
     payer_id,
+    payment_of,
     quote,
     runs,
     submit,
 )
-from tests.acceptance.people import CHEN, OUYANG, Office, Person
-
-
-@pytest.fixture(scope="module")
-def people(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office")).crowd(60)
-
-
-@pytest.fixture(scope="module")
-def icbc(server: Server) -> Client:
-    return server.client("icbc-mobile")
-
-
-@pytest.fixture(scope="module")
-def abc(server: Server) -> Client:
-    return server.client("abc-counter")
-
-
-@pytest.fixture(scope="module")
-def tax(server: Server) -> Client:
-    return server.client("tax-window")
-
-
-def payment_of(client: Client, reference: str) -> Answer | None:
-    found: Answer | None = client.run(PAYMENT_OF, bankReference=reference)["payment"]
-    return found
+from tests.acceptance.people import CHEN, OUYANG, Person
 
 
 def test_a_payment_and_its_receipt_say_what_was_paid(icbc: Client) -> None:

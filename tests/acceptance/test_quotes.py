@@ -19,7 +19,7 @@ from tests.acceptance.operations import (
     runs,
     submit,
 )
-from tests.acceptance.people import CHEN, LI, LIU, OUYANG, WANG, ZHAO, Office, Person
+from tests.acceptance.people import CHEN, LI, LIU, OUYANG, WANG, ZHAO, Person
 
 TIERS = {
     "2019-FLOOR": "568.00",
@@ -38,11 +38,6 @@ TIERS = {
 @pytest.fixture(scope="module")
 def bank(server: Server) -> Client:
     return server.client("icbc-mobile")
-
-
-@pytest.fixture(scope="module")
-def people(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office")).crowd(20)
 
 
 def test_april_to_december_is_the_guides_figure(bank: Client) -> None:

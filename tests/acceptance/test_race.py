@@ -7,6 +7,7 @@ import httpx
 
 from gateway.demo.client import document
 from tests.acceptance.gateway import Server
+from tests.acceptance.operations import submission
 
 RACERS = 20
 ZHAO = {"residentId": "369999198811240073", "name": "赵强"}
@@ -34,15 +35,6 @@ def race(server: Server, submissions: list[tuple[str, dict[str, Any]]]) -> list[
         server.client(client_id)
     with ThreadPoolExecutor(RACERS) as pool:
         return list(pool.map(submit, submissions))
-
-
-def submission(payable: dict[str, Any], reference: str) -> dict[str, Any]:
-    return {
-        "payableId": payable["id"],
-        "amount": payable["amount"],
-        "bankReference": reference,
-        "collectedAt": "2020-11-16T09:30:00+08:00",
-    }
 
 
 def test_twenty_quotes_for_the_same_months_are_paid_once(server: Server) -> None:

@@ -6,8 +6,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.gateway import Client, Server
-from tests.acceptance.operations import PAYMENT_OF, RECEIPT, RECEIPT_OF, Answer, agency_bill, bills, pay, quote, reverse
-from tests.acceptance.people import Office, Person
+from tests.acceptance.operations import (
+    RECEIPT,
+    RECEIPT_OF,
+    agency_bill,
+    bills,
+    pay,
+    payment_of,
+    quote,
+    reverse,
+)
+from tests.acceptance.people import Person
 
 PAYMENTS = """query ($on: Date!, $status: PaymentStatus, $first: Int, $after: String) {
   payments(on: $on, status: $status, first: $first, after: $after) {
@@ -15,31 +24,6 @@ PAYMENTS = """query ($on: Date!, $status: PaymentStatus, $first: Int, $after: St
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
   }
 }"""
-
-
-@pytest.fixture(scope="module")
-def people(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office")).crowd(60)
-
-
-@pytest.fixture(scope="module")
-def icbc(server: Server) -> Client:
-    return server.client("icbc-mobile")
-
-
-@pytest.fixture(scope="module")
-def abc(server: Server) -> Client:
-    return server.client("abc-counter")
-
-
-@pytest.fixture(scope="module")
-def tax(server: Server) -> Client:
-    return server.client("tax-window")
-
-
-def payment_of(client: Client, reference: str) -> Answer | None:
-    found: Answer | None = client.run(PAYMENT_OF, bankReference=reference)["payment"]
-    return found
 
 
 def references(client: Client, **arguments: object) -> list[str]:

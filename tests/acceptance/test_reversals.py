@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.gateway import Client, Server, serving
+from tests.acceptance.gateway import Client, Server
 from tests.acceptance.operations import (
     PAYMENT_OF,
     RECEIPT_OF,
@@ -17,31 +17,10 @@ from tests.acceptance.operations import (
     runs,
     submit,
 )
-from tests.acceptance.people import Office, Person
+from tests.acceptance.people import Person
 from tests.acceptance.snapshot import snapshot
 
 WHOLE_YEAR = [("CURRENT_YEAR", "2020-01", "2020-12")]
-
-
-@pytest.fixture(scope="module")
-def people(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office")).crowd(30)
-
-
-@pytest.fixture(scope="module")
-def abc(server: Server) -> Client:
-    return server.client("abc-counter")
-
-
-@pytest.fixture(scope="module")
-def tomorrow(
-    server: Server, sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Client]:
-    """The same bank's counter on the next business day."""
-    log = tmp_path_factory.mktemp("tomorrow") / "server.log"
-    url, key = sandbox_database, master_key
-    with serving(log, GATEWAY_BUSINESS_DATE="2020-11-17", GATEWAY_DATABASE_URL=url, GATEWAY_MASTER_KEY=key) as running:
-        yield running.client("abc-counter")
 
 
 def test_a_reversal_frees_the_months_and_voids_the_receipt(abc: Client, people: Iterator[Person]) -> None:
@@ -141,19 +120,19 @@ def test_what_was_never_accepted_is_not_found(abc: Client, reference: str) -> No
 
 
 def test_on_another_day_it_is_a_refund(
-    abc: Client, tomorrow: Client, people: Iterator[Person], sandbox_database: str
+    abc: Client, later: Client, people: Iterator[Person], sandbox_database: str
 ) -> None:
     person = next(people)
     payable = quote(abc, person, "2020-03", "2020-05")
     accepted = pay(abc, payable, "REV-LATE")
     before = snapshot(sandbox_database)
     for _ in range(2):
-        refused = reverse(tomorrow, "REV-LATE")
+        refused = reverse(later, "REV-LATE")
         assert refused["__typename"] == "PaymentNotReversible"
         assert (refused["status"], refused["nextAction"]) == ("ACCEPTED", "REQUEST_REFUND")
     assert snapshot(sandbox_database) == before
-    assert tomorrow.run(PAYMENT_OF, bankReference="REV-LATE")["payment"]["status"] == "ACCEPTED"
-    again = submit(tomorrow, payable, "REV-LATE")
+    assert later.run(PAYMENT_OF, bankReference="REV-LATE")["payment"]["status"] == "ACCEPTED"
+    again = submit(later, payable, "REV-LATE")
     assert (again["replayed"], again["payment"]["businessDate"]) == (True, "2020-11-16")
     assert again["payment"]["id"] == accepted["id"]
     # On its own day it could still be reversed: the day is the payment's, not the first question's.
@@ -161,19 +140,19 @@ def test_on_another_day_it_is_a_refund(
 
 
 def test_what_was_reversed_on_its_day_is_told_again_on_the_next(
-    abc: Client, tomorrow: Client, people: Iterator[Person]
+    abc: Client, later: Client, people: Iterator[Person]
 ) -> None:
     pay(abc, quote(abc, next(people), "2020-03", "2020-05"), "REV-NEXT-DAY")
     first = reverse(abc, "REV-NEXT-DAY")
-    again = reverse(tomorrow, "REV-NEXT-DAY")
+    again = reverse(later, "REV-NEXT-DAY")
     assert (again["__typename"], again["replayed"]) == ("PaymentReversed", True)
     for name in ("id", "status", "businessDate", "reversedAt"):
         assert again["payment"][name] == first["payment"][name]
 
 
-def test_a_payment_of_the_next_day_is_of_that_day(abc: Client, tomorrow: Client, people: Iterator[Person]) -> None:
+def test_a_payment_of_the_next_day_is_of_that_day(abc: Client, later: Client, people: Iterator[Person]) -> None:
     person = next(people)
-    payment = pay(tomorrow, quote(tomorrow, person, "2020-03", "2020-05"), "REV-TOMORROW")
+    payment = pay(later, quote(later, person, "2020-03", "2020-05"), "REV-TOMORROW")
     assert payment["businessDate"] == "2020-11-17"
     assert reverse(abc, "REV-TOMORROW")["__typename"] == "PaymentNotReversible"
-    assert reverse(tomorrow, "REV-TOMORROW")["__typename"] == "PaymentReversed"
+    assert reverse(later, "REV-TOMORROW")["__typename"] == "PaymentReversed"

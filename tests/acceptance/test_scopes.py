@@ -20,12 +20,6 @@ def bank(server: Server) -> Client:
     return server.client("icbc-mobile")
 
 
-def narrowed(server: Server, client_id: str, scope: str) -> Client:
-    answer = server.token(client_id, scope=scope)
-    assert answer.status_code == 200, answer.text
-    return replace(server.client(client_id), token=answer.json()["access_token"])
-
-
 def refused(response: httpx.Response, *missing: str) -> None:
     """Check the whole answer of a request whose token lacks scopes."""
     assert response.status_code == 403, response.text
@@ -102,9 +96,9 @@ FIELDS = {
 @pytest.mark.parametrize("scope", FIELDS)
 def test_each_field_needs_its_scope(server: Server, scope: str) -> None:
     everything = set(server.client("tax-window").run(VIEWER)["viewer"]["scopes"])
-    others = narrowed(server, "tax-window", " ".join(sorted(everything - {scope})))
+    others = server.narrowed("tax-window", " ".join(sorted(everything - {scope})))
     refused(others.post(FIELDS[scope]), scope)
-    assert narrowed(server, "tax-window", scope).post(FIELDS[scope]).status_code == 200
+    assert server.narrowed("tax-window", scope).post(FIELDS[scope]).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -124,7 +118,7 @@ def test_only_agencies_assess_bills(server: Server, field: str) -> None:
     ],
 )
 def test_fields_of_a_payer_need_theirs(server: Server, scope: str, selection: str) -> None:
-    others = narrowed(server, "icbc-mobile", "payer:read bill:read" if scope != "bill:read" else "payer:read")
+    others = server.narrowed("icbc-mobile", "payer:read bill:read" if scope != "bill:read" else "payer:read")
     arguments = "residentId: $residentId, name: $name"
     document = f"query ($residentId: ResidentId!, $name: String!) {{ payer({arguments}) {{ {selection} }} }}"
     refused(others.post(document, CHEN.variables), scope)
@@ -154,7 +148,7 @@ ONE_TOO_MANY = {
 def test_nothing_of_an_operation_with_one_field_too_many_has_run(
     server: Server, sandbox_database: str, case: str
 ) -> None:
-    client = narrowed(server, "icbc-mobile", "payer:read quote:write")
+    client = server.narrowed("icbc-mobile", "payer:read quote:write")
     run = QUOTE_RUN | {"payerId": payer_id(client, ZHAO)}
     before = snapshot(sandbox_database)
     declared = "$input: RequestQuoteInput!" + (", $no: Boolean = false" if "$no" in ONE_TOO_MANY[case] else "")
@@ -166,7 +160,7 @@ def test_nothing_of_an_operation_with_one_field_too_many_has_run(
 def test_no_payment_is_half_answered(server: Server, sandbox_database: str) -> None:
     bank = server.client("icbc-mobile")
     payable = quote(bank, LIU, "2020-01", "2020-01")
-    teller = narrowed(server, "icbc-mobile", "payment:write")
+    teller = server.narrowed("icbc-mobile", "payment:write")
     document = """mutation ($input: SubmitPaymentInput!) { submitPayment(input: $input) {
       ... on PaymentAccepted { payment { id receipt { number } } } } }"""
     payment = {
@@ -182,7 +176,7 @@ def test_no_payment_is_half_answered(server: Server, sandbox_database: str) -> N
 
 
 def test_only_the_operation_that_runs_is_checked(server: Server) -> None:
-    client = narrowed(server, "icbc-mobile", "payer:read")
+    client = server.narrowed("icbc-mobile", "payer:read")
     document = """query Mine { viewer { clientId } } query Others { payment(bankReference: "X") { id } }"""
 
     def ask(name: str) -> httpx.Response:
@@ -198,12 +192,12 @@ def test_a_document_seen_before_is_checked_again(server: Server, bank: Client) -
     """A cache of documents is no way around: whoever asks next is checked by their own token."""
     document = '{ payment(bankReference: "CACHED") { id } }'
     assert bank.post(document).status_code == 200
-    refused(narrowed(server, "icbc-mobile", "payer:read").post(document), "payment:read")
+    refused(server.narrowed("icbc-mobile", "payer:read").post(document), "payment:read")
     assert bank.post(document).status_code == 200
 
 
 def test_what_needs_no_scope_is_open_to_every_token(server: Server) -> None:
-    client = narrowed(server, "icbc-mobile", "payer:read")
+    client = server.narrowed("icbc-mobile", "payer:read")
     document = """{ __typename viewer { scopes institution { name } }
       contributionSchedule(insurance: PENSION, year: 2020) { rate } node(id: "x") { id } nodes(ids: []) { id } }"""
     found = client.run(document)
@@ -238,7 +232,7 @@ def test_other_grants_are_refused(server: Server) -> None:
 
 
 def test_a_revoked_token_is_no_token(server: Server) -> None:
-    client = narrowed(server, "ganfutong", "payer:read")
+    client = server.narrowed("ganfutong", "payer:read")
     assert client.post(VIEWER).status_code == 200
     revoked = server.http.post("/oauth/revoke", auth=("ganfutong", "sandbox"), data={"token": client.token})
     assert revoked.status_code == 200

@@ -34,16 +34,6 @@ RECONCILE = f"""mutation ($input: ReconcileDayInput!, $first: Int, $after: Strin
 
 
 @pytest.fixture(scope="module")
-def office(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Office:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office"))
-
-
-@pytest.fixture(scope="module")
-def people(office: Office) -> Iterator[Person]:
-    return office.crowd(60)
-
-
-@pytest.fixture(scope="module")
 def banks(server: Server, office: Office) -> Iterator[str]:
     """Codes of banks that have no client yet: every test settles with a bank of its own."""
     return cycle(BANKS)

@@ -16,7 +16,7 @@ import pytest
 
 from tests.acceptance.gateway import Client, Server
 from tests.acceptance.operations import Answer, pay, quote, reverse
-from tests.acceptance.people import Office, Person
+from tests.acceptance.people import Person
 from tests.acceptance.snapshot import snapshot
 from tests.settlement_lists import KINDS, amount, bank_list, fill_day, planted, reference
 
@@ -35,11 +35,6 @@ LISTS_UNDER_WAY = "SELECT count(*) FROM pg_stat_activity WHERE application_name 
 PATIENCE_SECONDS = 30.0
 
 Body = str | bytes | Iterable[bytes]
-
-
-@pytest.fixture(scope="module")
-def people(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office")).crowd(30)
 
 
 @pytest.fixture(scope="module")

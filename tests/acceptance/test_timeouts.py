@@ -5,7 +5,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,8 @@ import pytest
 from gateway.admission import QUEUE_FACTOR
 from tests.acceptance.gateway import Client, Server, serving
 from tests.acceptance.held import ask, held_payers, wait_for_waiters
-from tests.acceptance.operations import COLLECTED_AT, PAYMENT_OF, SUBMIT_PAYMENT, quote, submit
+from tests.acceptance.operations import SUBMIT_PAYMENT, payment_of, quote, submission, submit
 from tests.acceptance.people import CHEN, LIU, ZHAO
-from tests.databases import fresh_database
 
 WAIT_SECONDS = 20.0
 COUNT = "SELECT count(*) FROM payments WHERE bank_reference = $1"
@@ -28,21 +26,6 @@ BEGIN
     RETURN new;
 END
 $$"""
-
-
-@pytest.fixture
-def own_database(postgres_url: str, sandbox_template: str) -> Iterator[str]:
-    with fresh_database(postgres_url, sandbox_template) as url:
-        yield url
-
-
-def submission(payable: dict[str, Any], reference: str) -> dict[str, Any]:
-    return {
-        "payableId": payable["id"],
-        "amount": payable["amount"],
-        "bankReference": reference,
-        "collectedAt": COLLECTED_AT,
-    }
 
 
 def post(client: Client, payable: dict[str, Any], reference: str) -> httpx.Response:
@@ -69,11 +52,6 @@ def send_and_hang_up(client: Client, payable: dict[str, Any], reference: str, ha
         assert hang_up.wait(WAIT_SECONDS)
 
 
-def payment_of(client: Client, reference: str) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = client.run(PAYMENT_OF, bankReference=reference)["payment"]
-    return found
-
-
 def wait_for(url: str, sql: str, value: object, *arguments: Any) -> None:
     give_up_at = time.monotonic() + WAIT_SECONDS
     while (found := ask(url, sql, *arguments)) != value:
@@ -83,10 +61,10 @@ def wait_for(url: str, sql: str, value: object, *arguments: Any) -> None:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_at_sigterm_no_request_is_taken_and_those_under_way_are_finished(
-    own_database: str, master_key: str, tmp_path: Path, workers: str
+    sandbox_copy: str, master_key: str, tmp_path: Path, workers: str
 ) -> None:
     settings = {
-        "GATEWAY_DATABASE_URL": own_database,
+        "GATEWAY_DATABASE_URL": sandbox_copy,
         "GATEWAY_MASTER_KEY": master_key,
         # The payment waits for its lock for half as long at the most.
         "GATEWAY_STATEMENT_TIMEOUT": "40s",
@@ -94,9 +72,9 @@ def test_at_sigterm_no_request_is_taken_and_those_under_way_are_finished(
     with serving(tmp_path / "log", "--workers", workers, **settings) as server, ThreadPoolExecutor() as pool:
         bank = server.client("icbc-mobile")
         payable = quote(bank, CHEN, "2020-04", "2020-04")
-        with held_payers(own_database) as release:
+        with held_payers(sandbox_copy) as release:
             under_way: Future[httpx.Response] = pool.submit(post, bank, payable, "UNDER-WAY")
-            wait_for_waiters(own_database, 1)
+            wait_for_waiters(sandbox_copy, 1)
             server.process.send_signal(signal.SIGTERM)
             give_up_at = time.monotonic() + WAIT_SECONDS
             while True:
@@ -111,7 +89,7 @@ def test_at_sigterm_no_request_is_taken_and_those_under_way_are_finished(
             answer = under_way.result(WAIT_SECONDS).json()["data"]["submitPayment"]
         assert server.process.wait(WAIT_SECONDS) == 0
     assert answer["__typename"] == "PaymentAccepted"
-    assert ask(own_database, "SELECT number FROM receipts") == answer["payment"]["receipt"]["number"]
+    assert ask(sandbox_copy, "SELECT number FROM receipts") == answer["payment"]["receipt"]["number"]
 
 
 def test_an_operation_whose_client_has_gone_is_finished_whole(server: Server, sandbox_database: str) -> None:
@@ -151,29 +129,29 @@ def test_an_operation_whose_client_has_gone_is_rolled_back_whole(server: Server,
 
 
 def test_a_statement_that_takes_too_long_is_rolled_back_whole(
-    own_database: str, master_key: str, tmp_path: Path
+    sandbox_copy: str, master_key: str, tmp_path: Path
 ) -> None:
     # The payment and its receipt have been written when this sleeps.
-    ask(own_database, SLOWLY)
-    ask(own_database, "CREATE TRIGGER slow BEFORE INSERT ON contributions FOR EACH ROW EXECUTE FUNCTION slowly()")
-    settings = {"GATEWAY_DATABASE_URL": own_database, "GATEWAY_MASTER_KEY": master_key}
+    ask(sandbox_copy, SLOWLY)
+    ask(sandbox_copy, "CREATE TRIGGER slow BEFORE INSERT ON contributions FOR EACH ROW EXECUTE FUNCTION slowly()")
+    settings = {"GATEWAY_DATABASE_URL": sandbox_copy, "GATEWAY_MASTER_KEY": master_key}
     with serving(tmp_path / "log", GATEWAY_STATEMENT_TIMEOUT="1s", **settings) as server:
         bank = server.client("icbc-mobile")
         payable = quote(bank, LIU, "2020-01", "2020-02")
         answer = post(bank, payable, "TOO-SLOW").json()
         assert [error["extensions"]["code"] for error in answer["errors"]] == ["TRY_AGAIN"]
         for table in ("payments", "receipts"):
-            assert ask(own_database, f"SELECT count(*) FROM {table}") == 0
+            assert ask(sandbox_copy, f"SELECT count(*) FROM {table}") == 0
         assert payment_of(bank, "TOO-SLOW") is None
-        ask(own_database, "DROP TRIGGER slow ON contributions")
+        ask(sandbox_copy, "DROP TRIGGER slow ON contributions")
         again = submit(bank, payable, "TOO-SLOW")
         assert (again["__typename"], again["replayed"]) == ("PaymentAccepted", False)
 
 
 def test_beyond_a_short_queue_a_request_is_sent_away_before_any_of_it_has_run(
-    own_database: str, master_key: str, tmp_path: Path
+    sandbox_copy: str, master_key: str, tmp_path: Path
 ) -> None:
-    settings = {"GATEWAY_DATABASE_URL": own_database, "GATEWAY_MASTER_KEY": master_key}
+    settings = {"GATEWAY_DATABASE_URL": sandbox_copy, "GATEWAY_MASTER_KEY": master_key}
     references = [f"LOAD-{number}" for number in range(2 + 2 * QUEUE_FACTOR + 4)]
     with (
         serving(tmp_path / "log", GATEWAY_MAX_OPERATIONS="2", GATEWAY_STATEMENT_TIMEOUT="60s", **settings) as server,
@@ -181,9 +159,9 @@ def test_beyond_a_short_queue_a_request_is_sent_away_before_any_of_it_has_run(
     ):
         bank = server.client("icbc-mobile")
         payable = quote(bank, ZHAO, "2020-07", "2020-07")
-        with held_payers(own_database) as release:
+        with held_payers(sandbox_copy) as release:
             sent = {reference: pool.submit(post, bank, payable, reference) for reference in references}
-            wait_for_waiters(own_database, 2)
+            wait_for_waiters(sandbox_copy, 2)
             give_up_at = time.monotonic() + WAIT_SECONDS
             # The queue's own time ends too: all but the two under way have their answer.
             while sum(not answer.done() for answer in sent.values()) > 2:

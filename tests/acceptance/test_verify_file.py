@@ -14,16 +14,11 @@ from gateway.vouchers.signing import PageSigner
 from tests.acceptance.gateway import Client, Server, serving
 from tests.acceptance.held import ask
 from tests.acceptance.operations import Answer, pay, quote, reverse
-from tests.acceptance.people import Office, Person
+from tests.acceptance.people import Person
 from tests.acceptance.test_verify import Elements
 from tests.gateway.vouchers.sample import ISSUED_AT, PUBLIC_URL, a_voucher
 
 REASON = "Voucher 202011160000000001 code 0123456789AB"
-
-
-@pytest.fixture(scope="module")
-def people(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office")).crowd(20)
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +35,6 @@ def proxied(
 @pytest.fixture(scope="module")
 def server(proxied: tuple[Server, Path]) -> Server:
     return proxied[0]
-
-
-@pytest.fixture(scope="module")
-def abc(server: Server) -> Client:
-    return server.client("abc-counter")
 
 
 def voucher(client: Client, person: Person, reference: str) -> tuple[Answer, bytes]:

@@ -7,22 +7,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
 from pypdf import PdfReader
 
 from tests.acceptance.gateway import Client, Server, gateway
 from tests.acceptance.operations import Answer, agency_bill, assess, bills, pay, quote, reverse
-from tests.acceptance.people import OUYANG, Office, Person
-
-
-@pytest.fixture(scope="module")
-def people(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    return Office(sandbox_database, master_key, tmp_path_factory.mktemp("office")).crowd(20)
-
-
-@pytest.fixture(scope="module")
-def abc(server: Server) -> Client:
-    return server.client("abc-counter")
+from tests.acceptance.people import OUYANG, Person
 
 
 def paid(client: Client, person: Person, reference: str, first: str = "2020-01", last: str = "2020-03") -> Answer:

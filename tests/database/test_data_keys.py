@@ -1,7 +1,7 @@
 """Keys are replaced and emptied while the servers serve, and what was sealed opens throughout."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -12,19 +12,12 @@ from database import data_keys
 from database.pool import connect
 from database.vault import UnknownDataKey, Vault, WrongMasterKey
 from tests.acceptance.people import SANDBOX
-from tests.databases import fresh_database
 from tests.docs.pages import ROOT, fenced
 
 pytestmark = pytest.mark.anyio
 
 # As if the key had been made a while ago: nobody has to wait until every process knows it.
 AGE = "UPDATE data_keys SET created_at = created_at - interval '1 hour', retired_at = retired_at - interval '1 hour'"
-
-
-@pytest.fixture
-def sandbox_copy(postgres_url: str, sandbox_template: str) -> Iterator[str]:
-    with fresh_database(postgres_url, sandbox_template) as url:
-        yield url
 
 
 @pytest.fixture

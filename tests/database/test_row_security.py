@@ -1,35 +1,20 @@
 """The second lock: a request sees no other institution's rows, even when its statement forgets to say whose."""
 
-import datetime
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import pytest
 
-from auth import scopes
-from auth.tokens import Caller
 from database.pool import InstitutionPool, open_pool, passes_row_security
 from database.vault import Vault
-from gateway.app import word_exception
 from gateway.demo.client import document
-from gateway.execution.documents import DocumentStore
-from gateway.execution.runner import Runner
-from resolvers.call import Call
-from schema.context import Context
-from schema.contract import schema
-from schema.scopes import needs_of_field
-from tests.acceptance.conftest import sandbox_template
-from tests.databases import fresh_database
+from tests.desk import LIU, TODAY, Desk, clerk
 
 pytestmark = pytest.mark.anyio
 
-__all__ = ["sandbox_template"]
-
-LIU = {"residentId": "369999197809250024", "name": "刘建国"}
-DAY = "2020-11-16"
 
 #: Tables that name an institution or hang on one's rows, and have no such lock: why not.
 UNLOCKED = {
@@ -61,30 +46,6 @@ class ForgetfulPool(InstitutionPool):
         return await super().fetchrow(_OWN.sub(r"\1::integer IS NOT NULL", sql), *arguments)
 
 
-class Desk:
-    """Runs operations as the counter of one institution."""
-
-    def __init__(self, pool: InstitutionPool, vault: Vault, institution_id: int, client_id: str) -> None:
-        caller = Caller(client_id, institution_id, "X", "X", "BANK", "COUNTER", scopes.COUNTER)
-        call = Call(caller, pool, vault, datetime.date.fromisoformat(DAY), datetime.timedelta(minutes=30))
-        self._context = Context(call, "en", "https://gateway.example")
-        core = schema._schema
-        self._documents = DocumentStore(core, needs_of_field, hide_suggestions=True, introspectable=False)
-        self._runner = Runner(core, word_exception, hide_suggestions=True)
-
-    async def run(self, text: str, **variables: Any) -> Any:
-        answer = await self._runner.run(self._documents.load(text).operation(None), variables, self._context)
-        assert "errors" not in answer.body, answer.body["errors"]
-        (value,) = answer.body["data"].values()
-        return value
-
-
-@pytest.fixture
-def sandbox_copy(postgres_url: str, sandbox_template: str) -> Iterator[str]:
-    with fresh_database(postgres_url, sandbox_template) as url:
-        yield url
-
-
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[asyncpg.Pool]:
     pool = await open_pool(url, max_size=2)
@@ -103,7 +64,7 @@ async def paid_by_abc(pool: asyncpg.Pool, vault_key: bytes) -> tuple[Vault, dict
     async with pool.acquire() as connection:
         vault = await Vault.open(connection, vault_key)
     ids = await institutions(pool)
-    abc = Desk(InstitutionPool(pool, ids["ABC"]), vault, ids["ABC"], "abc-counter")
+    abc = Desk(InstitutionPool(pool, ids["ABC"]), vault, clerk(ids["ABC"], "abc-counter"))
     payer = await abc.run(document("find_payer"), **LIU)
     months = {"payerId": payer["id"], "firstMonth": "2020-01", "lastMonth": "2020-01", "tier": "60"}
     quote = await abc.run(document("request_quote"), input=months)
@@ -114,12 +75,12 @@ async def paid_by_abc(pool: asyncpg.Pool, vault_key: bytes) -> tuple[Vault, dict
             "payableId": quote["id"],
             "amount": quote["amount"],
             "bankReference": "ABC-1",
-            "collectedAt": f"{DAY}T09:30:00+08:00",
+            "collectedAt": f"{TODAY.isoformat()}T09:30:00+08:00",
         },
     )
     await abc.run(
         "mutation ($input: ReconcileDayInput!) { reconcileDay(input: $input) { ... on SettlementDay { status } } }",
-        input={"date": DAY, "entries": []},
+        input={"date": TODAY.isoformat(), "entries": []},
     )
     return vault, ids, payment["payment"]
 
@@ -136,9 +97,9 @@ ASKED = {
 async def asked_of_all(desk: Desk, payment: Any) -> dict[str, Any]:
     variables = {
         "payment": {"bankReference": payment["bankReference"]},
-        "payments": {"on": DAY},
+        "payments": {"on": TODAY.isoformat()},
         "receipt": {"number": payment["receipt"]["number"]},
-        "settlementDay": {"on": DAY},
+        "settlementDay": {"on": TODAY.isoformat()},
     }
     return {name: await desk.run(text, **variables[name]) for name, text in ASKED.items()}
 
@@ -156,7 +117,7 @@ async def test_resolvers_without_their_own_conditions_get_nothing_of_another_ins
 ) -> None:
     async with opened(sandbox_copy) as pool:
         vault, ids, payment = await paid_by_abc(pool, vault_key)
-        icbc = Desk(ForgetfulPool(pool, ids["ICBC"]), vault, ids["ICBC"], "icbc-mobile")
+        icbc = Desk(ForgetfulPool(pool, ids["ICBC"]), vault, clerk(ids["ICBC"], "icbc-mobile"))
         assert await asked_of_all(icbc, payment) == NOTHING
 
 
@@ -164,10 +125,10 @@ async def test_the_conditions_alone_are_a_lock_as_well(sandbox_copy: str, vault_
     async with opened(sandbox_copy) as pool:
         vault, ids, payment = await paid_by_abc(pool, vault_key)
         # Its connections act for ABC: row-level security shows ABC's rows, and the resolvers ask for ICBC's.
-        icbc = Desk(InstitutionPool(pool, ids["ABC"]), vault, ids["ICBC"], "icbc-mobile")
+        icbc = Desk(InstitutionPool(pool, ids["ABC"]), vault, clerk(ids["ICBC"], "icbc-mobile"))
         assert await asked_of_all(icbc, payment) == NOTHING
         # Without either lock, everything shows: the test before this one tests something.
-        icbc = Desk(ForgetfulPool(pool, ids["ABC"]), vault, ids["ICBC"], "icbc-mobile")
+        icbc = Desk(ForgetfulPool(pool, ids["ABC"]), vault, clerk(ids["ICBC"], "icbc-mobile"))
         shown = await asked_of_all(icbc, payment)
         assert all(shown[name] != NOTHING[name] for name in ("payment", "payments", "receipt"))
 

@@ -4,7 +4,6 @@ import re
 
 from gateway.developer import codes
 from gateway.developer.examples import examples
-from gateway.developer.texts import _TEXTS
 from tests.docs.pages import code, fenced, pages, rows
 
 
@@ -30,7 +29,3 @@ def test_every_error_is_told_as_in_the_page() -> None:
 def test_every_document_of_the_pages_is_an_example() -> None:
     shown = {document for page in pages() for document in fenced(page, "graphql")}
     assert {example.query for example in examples()} == shown
-
-
-def test_every_text_is_there_in_both_languages() -> None:
-    assert [name for name, (chinese, english) in _TEXTS.items() if not chinese or not english] == []

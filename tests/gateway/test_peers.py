@@ -4,7 +4,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from auth.certificates import parse_network
-from gateway.peers import client_of
+from gateway.peers import client_of, url_of
 
 TRUSTED = [parse_network("10.0.0.0/8"), parse_network("2001:db8::/32")]
 
@@ -36,3 +36,15 @@ def test_the_client_is_the_first_that_no_trusted_proxy_vouches_for(
     peer: str | None, forwarded: tuple[str, ...], client: str
 ) -> None:
     assert found(peer, *forwarded) == client
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("localhost", "http://localhost:8000"),
+    ],
+)
+def test_an_ipv6_address_stands_in_brackets(host: str, url: str) -> None:
+    assert url_of(host, 8000) == url

@@ -1,5 +1,16 @@
-"""The sandbox in this process: operations run by the real runner over the real PostgreSQL."""
+"""The sandbox in this process."""
 
-from tests.acceptance.conftest import sandbox_template
+from collections.abc import AsyncIterator
 
-__all__ = ["sandbox_template"]
+import pytest
+
+from tests.acceptance.conftest import sandbox_copy, sandbox_template
+from tests.desk import CountingDesk, counting
+
+__all__ = ["sandbox_copy", "sandbox_template"]
+
+
+@pytest.fixture
+async def desk(sandbox_copy: str, vault_key: bytes) -> AsyncIterator[CountingDesk]:
+    async with counting(sandbox_copy, vault_key) as desk:
+        yield desk

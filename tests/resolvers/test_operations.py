@@ -11,14 +11,12 @@ from benchmarks.ledger import MASTER_KEY
 from benchmarks.population import populate
 from schema.contract import schema
 from tests.databases import fresh_database
+from tests.desk import CountingDesk, counting
 from tests.docs.test_documents import OPERATIONS
 from tests.resolvers.test_plans import GROWING
-from tests.resolvers.test_statements import Desk, counting, desk, sandbox_copy
 from tests.resolvers.walk import OTHERS, Walk, text_of
 
 pytestmark = pytest.mark.anyio
-
-__all__ = ["desk", "sandbox_copy"]
 
 #: How many statements each operation takes, whatever it finds. What agencies send goes through the loader's staging
 #: table, statement by statement, as many for one bill as for a hundred.
@@ -123,12 +121,12 @@ def test_the_walk_has_every_operation_of_the_pages_and_every_root_field() -> Non
     assert walked == root_fields()
 
 
-async def test_each_operation_takes_as_many_statements_as_it_should(desk: Desk) -> None:
+async def test_each_operation_takes_as_many_statements_as_it_should(desk: CountingDesk) -> None:
     counted = {name: len(statements) async for name, statements in Walk(desk).steps()}
     assert counted == STATEMENTS
 
 
-async def test_many_bills_take_as_many_statements_as_one(desk: Desk) -> None:
+async def test_many_bills_take_as_many_statements_as_one(desk: CountingDesk) -> None:
     counted = {name: len(statements) async for name, statements in Walk(desk, bills=7).steps()}
     assert counted["assess_bills"] == STATEMENTS["assess_bills"]
 
@@ -136,7 +134,7 @@ async def test_many_bills_take_as_many_statements_as_one(desk: Desk) -> None:
 class Scans:
     """What PostgreSQL says of the tables that grow: sequential scans, and rows fetched by an index."""
 
-    def __init__(self, desk: Desk, watcher: asyncpg.Connection) -> None:
+    def __init__(self, desk: CountingDesk, watcher: asyncpg.Connection) -> None:
         self._desk = desk
         self._watcher = watcher
         self._before: dict[str, asyncpg.Record] = {}
@@ -161,13 +159,13 @@ class Scans:
 
 
 @pytest.fixture
-async def scans(desk: Desk, sandbox_copy: str) -> AsyncIterator[Scans]:
+async def scans(desk: CountingDesk, sandbox_copy: str) -> AsyncIterator[Scans]:
     watcher = await asyncpg.connect(sandbox_copy)
     yield Scans(desk, watcher)
     await watcher.close()
 
 
-async def test_no_operation_needs_to_read_a_growing_table_whole(desk: Desk, scans: Scans) -> None:
+async def test_no_operation_needs_to_read_a_growing_table_whole(desk: CountingDesk, scans: Scans) -> None:
     """Functions and triggers too, which EXPLAIN does not look into."""
     # Small tables are read whole whatever their indexes are; so nobody reads them whole who has another way.
     await desk.pool.execute("SET enable_seqscan = off")

@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -17,7 +17,6 @@ from resolvers.asking import NOTHING
 from resolvers.call import Call
 from resolvers.lookups import Limits, Locked, Lookups
 from tests.acceptance.people import CHEN, LIU, Person, newcomers
-from tests.databases import fresh_database
 
 pytestmark = pytest.mark.anyio
 
@@ -68,12 +67,6 @@ class Banks:
             """,
             by,
         )
-
-
-@pytest.fixture
-def sandbox_copy(postgres_url: str, sandbox_template: str) -> Iterator[str]:
-    with fresh_database(postgres_url, sandbox_template) as url:
-        yield url
 
 
 @pytest.fixture

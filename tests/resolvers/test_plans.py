@@ -9,11 +9,9 @@ import pytest
 
 from database.pool import act_for
 from gateway.demo.client import document
-from tests.resolvers.test_statements import LIU, Desk, desk, sandbox_copy
+from tests.desk import LIU, CountingDesk
 
 pytestmark = pytest.mark.anyio
-
-__all__ = ["desk", "sandbox_copy"]
 
 #: Tables whose rows grow with the people and with the days. The others are as large as the province's catalogues.
 GROWING = {
@@ -94,7 +92,7 @@ async def plans(sandbox_copy: str, vault_key: bytes) -> AsyncIterator[asyncpg.Co
     await connection.close()
 
 
-async def payer_id(desk: Desk) -> str:
+async def payer_id(desk: CountingDesk) -> str:
     payer: dict[str, Any] = await desk.run(document("find_payer"), **LIU)
     return str(payer["id"])
 
@@ -115,7 +113,7 @@ async def payer_id(desk: Desk) -> str:
     ids=["find_payer", "everything", "payment", "payments", "receipt", "day", "events", "refunds", "requested refunds"],
 )
 async def test_a_read_finds_its_rows_by_an_index(
-    desk: Desk, plans: asyncpg.Connection, text: str, variables: dict[str, Any]
+    desk: CountingDesk, plans: asyncpg.Connection, text: str, variables: dict[str, Any]
 ) -> None:
     await desk.run(text, **variables)
     assert desk.statements
@@ -123,7 +121,7 @@ async def test_a_read_finds_its_rows_by_an_index(
         await assert_by_index(plans, desk, statement)
 
 
-async def test_nodes_of_each_kind_are_found_by_an_index(desk: Desk, plans: asyncpg.Connection) -> None:
+async def test_nodes_of_each_kind_are_found_by_an_index(desk: CountingDesk, plans: asyncpg.Connection) -> None:
     ids = [desk.call.opaque_id(kind, 1) for kind in ("Payer", "Quote", "Payment", "Receipt", "AssessedBill", "Refund")]
     await desk.run(NODES, ids=ids)
     assert len(desk.statements) == len(ids)
@@ -131,7 +129,9 @@ async def test_nodes_of_each_kind_are_found_by_an_index(desk: Desk, plans: async
         await assert_by_index(plans, desk, statement)
 
 
-async def test_a_quote_and_an_assessment_find_their_rows_by_an_index(desk: Desk, plans: asyncpg.Connection) -> None:
+async def test_a_quote_and_an_assessment_find_their_rows_by_an_index(
+    desk: CountingDesk, plans: asyncpg.Connection
+) -> None:
     payer = await payer_id(desk)
     months = {"payerId": payer, "firstMonth": "2020-01", "lastMonth": "2020-03"}
     await desk.run(document("request_quote"), input={**months, "tier": "60"})
@@ -142,7 +142,7 @@ async def test_a_quote_and_an_assessment_find_their_rows_by_an_index(desk: Desk,
         await assert_by_index(plans, desk, statement)
 
 
-async def assert_by_index(plans: asyncpg.Connection, desk: Desk, statement: str) -> None:
+async def assert_by_index(plans: asyncpg.Connection, desk: CountingDesk, statement: str) -> None:
     async with plans.transaction():
         await act_for(plans, desk.caller.institution_id)
         (explained,) = json.loads(await plans.fetchval("SELECT pg_temp.explained($1)", statement))
@@ -150,6 +150,6 @@ async def assert_by_index(plans: asyncpg.Connection, desk: Desk, statement: str)
     assert whole == set(), statement
 
 
-async def test_a_statement_without_an_index_would_be_seen(desk: Desk, plans: asyncpg.Connection) -> None:
+async def test_a_statement_without_an_index_would_be_seen(desk: CountingDesk, plans: asyncpg.Connection) -> None:
     with pytest.raises(AssertionError):
         await assert_by_index(plans, desk, "SELECT id FROM payments WHERE teller = $1")

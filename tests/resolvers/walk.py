@@ -7,7 +7,7 @@ from typing import Any
 from auth import scopes
 from auth.tokens import Caller
 from gateway.demo.client import document
-from tests.resolvers.test_statements import LIU, TODAY, Desk
+from tests.desk import LIU, TODAY, CountingDesk
 
 ZHAO = {"residentId": "369999198811240073", "name": "赵强"}
 
@@ -46,7 +46,7 @@ def text_of(name: str) -> str:
 class Walk:
     """A day at a bank's counter, a refund on the next one, and an agency's bills, each operation by its name."""
 
-    def __init__(self, desk: Desk, *, bills: int = 1) -> None:
+    def __init__(self, desk: CountingDesk, *, bills: int = 1) -> None:
         self._desk = desk
         self._bills = bills
         self._bank = desk.caller

@@ -82,6 +82,11 @@ def test_a_document_fits_the_schema_and_is_named_as_its_file(name: str) -> None:
     assert operation.name.value.lower() == name.replace("_", "")
 
 
+def test_no_document_is_the_guides_once_more() -> None:
+    guides = {path.read_text(encoding="utf-8") for path in files("gateway.demo").joinpath("operations").iterdir()}
+    assert [name for name in DOCUMENTS if document(name) in guides] == []
+
+
 def test_every_document_is_used() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.iterdir() if path.name.endswith(".py"))
     assert {name for name in DOCUMENTS if f'"{name}"' not in code} == set()
