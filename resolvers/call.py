@@ -32,7 +32,11 @@ class Call:
         """Return the id under which the caller's institution knows a row."""
         return self.vault.opaque_id(kind, row_id, self.caller.institution_id)
 
+    def row_of(self, opaque_id: str) -> tuple[str, int] | None:
+        """Return the kind and the row of an id that was given to the caller's institution; None for any other text."""
+        return self.vault.read_opaque_id(opaque_id, self.caller.institution_id)
+
     def row_id(self, kind: str, opaque_id: str) -> int | None:
-        """Return the row of an id that was given to the caller's institution; None for any other text."""
-        found = self.vault.read_opaque_id(opaque_id, self.caller.institution_id)
+        """Return the row of such an id, if it is of this kind."""
+        found = self.row_of(opaque_id)
         return found[1] if found is not None and found[0] == kind else None

@@ -140,21 +140,24 @@ async def submit_payment(call: Call, submission: Submission, asked: Asked) -> Pa
     Safe to repeat under the same reference. Raises PayableNotFound, QuoteExpired, BillNotPayable,
     MonthsAlreadyPaid, AmountMismatch or BankReferenceReused; nothing has been recorded then.
     """
-    quote_id = call.row_id("Quote", submission.payable_id)
-    bill_id = call.row_id("AssessedBill", submission.payable_id)
-    code = "".join(secrets.choice(CROCKFORD_BASE32) for _ in range(VERIFICATION_CODE_LENGTH))
+    kind, row_id = call.row_of(submission.payable_id) or (None, None)
     return await move(
         call,
         _submit(asked, call.signature is not None),
-        quote_id,
-        bill_id,
+        row_id if kind == "Quote" else None,
+        row_id if kind == "AssessedBill" else None,
         submission.amount,
         submission.bank_reference,
         submission.collected_at,
         submission.branch,
         submission.teller,
-        code,
+        _verification_code(),
     )
+
+
+def _verification_code() -> str:
+    # There are 32 digits, so that each is as likely.
+    return "".join([CROCKFORD_BASE32[byte % 32] for byte in secrets.token_bytes(VERIFICATION_CODE_LENGTH)])
 
 
 @composed
