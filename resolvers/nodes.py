@@ -57,7 +57,7 @@ async def nodes(
         raise BadInput("ids", f"must be at most {MAX_PAGE_SIZE} ids")
     places: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for place, opaque_id in enumerate(ids):
-        found = call.vault.read_opaque_id(opaque_id, call.caller.institution_id)
+        found = call.row_of(opaque_id)
         if found is not None and found[0] in readable:
             places[found[0]][found[1]].append(place)
     answers: list[Any | None] = [None] * len(ids)
