@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -178,12 +179,17 @@ def answer_headers(
     created = int(datetime.now(UTC).timestamp())
     parameters = f'({" ".join(covered)});created={created};keyid={_quoted(key_id)};alg="ecdsa-p256-sha256"'
     base = "".join(f"{name}: {value}\n" for name, value in covered.items()) + f'"@signature-params": {parameters}'
-    value = algorithms.ECDSA_P256_SHA256(private_key=private_key).sign(base.encode())
+    value = _signer(private_key).sign(base.encode())
     return {
         "content-digest": digest,
         "signature-input": f"{_LABEL}={parameters}",
         "signature": f"{_LABEL}=:{base64.b64encode(value).decode()}:",
     }
+
+
+@lru_cache(maxsize=2)  # there is one signing key at a time, and another when it is rotated
+def _signer(private_key: SigningKey) -> HTTPSignatureAlgorithm:
+    return algorithms.ECDSA_P256_SHA256(private_key=private_key)
 
 
 def _quoted(text: str) -> str:
