@@ -121,7 +121,9 @@ async def start(pool: asyncpg.Pool, vault: Vault, database: str) -> AsyncIterato
         if changes:
             await running.enter_async_context(changes.heard())
             await changes.listening()
-        outside = jwks_http or await running.enter_async_context(guarded_client(sandbox=sandbox))
+        outside = jwks_http
+        if outside is None:
+            outside = await running.enter_async_context(guarded_client(sandbox=sandbox))
         proofs = ProofVerifier(issuer, await ProofMemory.open(pool, vault.derived_key("dpop nonce")))
         certificates = ClientCertificates(trusted_proxies=[parse_network(proxies)] if proxies else [])
         server = OAuthServer(
