@@ -30,10 +30,12 @@ def _is_paid(at: str) -> str:
 
 
 def _is_paid_by(at: str, payer_id: str) -> str:
-    # What a person has paid is looked up once for all of the person's bills. ANY: see the view unpaid_months.
+    # What a person has paid is looked up once for all of the person's bills. ANY: see the view unpaid_months. Months
+    # that were paid without a bill make it null rather than false; IS NOT NULL would let PostgreSQL read, of all
+    # people, what was paid by bill.
     return f"""{at}.id = ANY(ARRAY(
         SELECT w.bill_id FROM contributions AS w
-        WHERE w.payer_id = ANY(ARRAY[{payer_id}]) AND w.standing AND w.bill_id IS NOT NULL
+        WHERE w.payer_id = ANY(ARRAY[{payer_id}]) AND w.standing
     ))"""
 
 

@@ -98,7 +98,7 @@ BEGIN
             (
                 SELECT range_agg(c.months * v_months) FROM contributions AS c
                 WHERE
-                    c.payer_id = any(ARRAY[v_payer_id]) AND c.insurance = v_insurance AND c.standing
+                    c.payer_id = v_payer_id AND c.insurance = v_insurance AND c.standing
                     AND c.months && v_months
             ),
             EXISTS (SELECT 1 FROM bills AS b WHERE b.id = p_bill_id AND b.withdrawn_at IS NOT NULL),

@@ -66,6 +66,9 @@ REFUNDS = "query ($status: RefundStatus) { refunds(status: $status) { edges { no
 def relations_read_whole(plan: dict[str, Any]) -> Iterator[str]:
     if plan["Node Type"] == "Seq Scan":
         yield plan["Relation Name"]
+    # An index that nothing says which entries of is read whole as well.
+    if plan["Node Type"] in ("Index Scan", "Index Only Scan") and "Index Cond" not in plan:
+        yield plan["Relation Name"]
     for below in plan.get("Plans", ()):
         yield from relations_read_whole(below)
 
@@ -73,6 +76,15 @@ def relations_read_whole(plan: dict[str, Any]) -> Iterator[str]:
 @pytest.fixture
 async def plans(sandbox_copy: str, vault_key: bytes) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(sandbox_copy)
+    # What is planned while an index is empty is kept when it has grown: much has been paid, and nothing by bill.
+    await connection.execute(
+        """
+        INSERT INTO contributions (payer_id, insurance, months, amount, paid_on)
+        SELECT p.id, 'MEDICAL', int4range(n, n + 1), 1, '2020-01-01'
+        FROM payers AS p CROSS JOIN generate_series(1, 500) AS n
+        """
+    )
+    await connection.execute("VACUUM (ANALYZE) bills, contributions, enrolments, payers")
     # Small tables are read whole whatever their indexes are; so nobody reads them whole who has another way.
     await connection.execute("SET enable_seqscan = off")
     # asyncpg would want the arguments that a generic plan does without.
