@@ -338,8 +338,14 @@ async def passes_row_security(connection: asyncpg.Connection) -> bool:
 
 
 async def _know_records(connection: asyncpg.Connection) -> None:
-    """Make asyncpg learn what record[] is: it asks for the types of a result's columns, not for those inside a ROW."""
-    await connection.fetchval("SELECT ARRAY[ROW(1)]")
+    """Make asyncpg learn what stands inside a ROW: it asks for the types of a result's columns alone."""
+    await connection.fetchrow(
+        """
+        SELECT
+            ARRAY[ROW(1)],
+            NULL::bigint[], NULL::integer[], NULL::text[], NULL::numeric[], NULL::date[], NULL::timestamptz[]
+        """
+    )
 
 
 async def open_pool(
