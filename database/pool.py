@@ -339,7 +339,13 @@ async def passes_row_security(connection: asyncpg.Connection) -> bool:
 
 async def _know_records(connection: asyncpg.Connection) -> None:
     """Make asyncpg learn what stands inside a ROW: it asks for the types of a result's columns alone."""
-    await connection.fetchrow("SELECT ARRAY[ROW(1)], '{}'::int4multirange")
+    await connection.fetchrow(
+        """
+        SELECT
+            ARRAY[ROW(1)], '{}'::int4multirange,
+            NULL::bigint[], NULL::integer[], NULL::text[], NULL::numeric[], NULL::date[], NULL::timestamptz[]
+        """
+    )
 
 
 async def open_pool(

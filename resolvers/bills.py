@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contributions.records import Line
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
-from resolvers.pages import id_of, is_after, node_asked, page_reader, page_size
+from resolvers.identified import identified, where_asked
+from resolvers.pages import id_of, is_after, node_asked, page_column, page_size
 from resolvers.payables import standing_payment
 from resolvers.reading import (
     Column,
@@ -14,9 +15,7 @@ from resolvers.reading import (
     Statement,
     business_date,
     composed,
-    identified,
     shape_of,
-    where_asked,
 )
 from resolvers.records import AssessedBill, PoolingArea
 
@@ -119,13 +118,8 @@ def bills_of_payer(reading: Reading, payer_id: str, ask: Ask) -> Column:
     asked = node_asked(ask.asked_of("AssessedBillConnection"), "AssessedBillEdge", "AssessedBill")
     # Whether a bill is paid is looked up once for each, and not for its row again.
     bill = bill_shape(reading, at, asked, status)
-    sql = f"""ARRAY(
-        SELECT {bill.row} FROM bills AS {at}
-        WHERE {" AND ".join(conditions)}
-        ORDER BY {at}.id
-        LIMIT {reading.fixed(size + 1, "integer")}
-    )"""
-    return Column(ask.key, sql, page_reader(bill, size, id_of, after=after))
+    source = f"FROM bills AS {at} WHERE {' AND '.join(conditions)} ORDER BY {at}.id"
+    return page_column(reading, ask, bill, source, size, id_of)
 
 
 async def bill_by_row(call: Call, bill_id: int, asked: Asked) -> AssessedBill:

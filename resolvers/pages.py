@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from contributions.problems import BadInput
-from resolvers.asking import Asked, asked_below
+from resolvers.asking import Ask, Asked, asked_below
 from resolvers.call import Call
-from resolvers.reading import Reading, Row, Shape, Statement
+from resolvers.reading import Column, Reading, Row, Shape, Statement
 from resolvers.records import Edge, Page
 
 DEFAULT_PAGE_SIZE = 20
@@ -46,17 +46,22 @@ def node_asked(asked: Asked, edge_kind: str, kind: str) -> Asked:
     return node.with_plain("id") if has_cursors else node
 
 
-def page_reader(
-    shape: Shape[Any], size: int, cursor_of: Callable[[Any], str], *, after: str | None
-) -> Callable[[Sequence[Row], Call], Page]:
-    """Return a reader of up to size + 1 rows: the one too many only tells that there is a next page."""
-    read_nodes = shape.read_all
+def page_column(
+    reading: Reading, ask: Ask, shape: Shape[Any], source: str, size: int, cursor_of: Callable[[Any], str]
+) -> Column:
+    """Return the page that is asked for, of `source`: what follows the columns of a SELECT, but its LIMIT."""
+    # The row too many only tells that there is a next page.
+    source = f"{source} LIMIT {reading.fixed(size + 1, 'integer')}"
+    # Who asks for more than is usual expects more; most people have few bills.
+    sql, read_nodes = shape.many(reading.alias("c"), source, is_long=size > DEFAULT_PAGE_SIZE)
+    has_previous_page = ask.arguments.get("after") is not None
 
-    def read(rows: Sequence[Row], call: Call) -> Page:
-        edges = [Edge(node, cursor_of) for node in read_nodes(rows[:size], call)]
-        return Page(tuple(edges), has_next_page=len(rows) > size, has_previous_page=after is not None)
+    def read(value: Any, call: Call) -> Page:
+        nodes = read_nodes(value, call)
+        edges = [Edge(node, cursor_of) for node in nodes[:size]]
+        return Page(tuple(edges), has_next_page=len(nodes) > size, has_previous_page=has_previous_page)
 
-    return read
+    return Column(ask.key, sql, read)
 
 
 def id_of(node: Any) -> str:
@@ -95,21 +100,13 @@ def page_statement(
     wanted = [*conditions]
     if not is_first:
         wanted.append(f"{key} > {reading.given('bigint')}")
-    sql = f"""
-        SELECT ARRAY(
-            SELECT {shape.row} FROM {source}
-            WHERE {" AND ".join(wanted)}
-            ORDER BY {key}
-            LIMIT {reading.given("integer")}
-        )
-    """
-
-    read_nodes = shape.read_all
+    rows = f"FROM {source} WHERE {' AND '.join(wanted)} ORDER BY {key} LIMIT {reading.given('integer')}"
+    sql, read_nodes = shape.many(reading.alias("c"), rows, is_long=True)
 
     def read(row: Row, call: Call) -> tuple[Any, ...]:
         return tuple(read_nodes(row[0], call))
 
-    return reading.statement(sql, read)
+    return reading.statement(f"SELECT {sql}", read)
 
 
 def page(nodes: Sequence[Any], place: Place, cursor_of: Callable[[Any], str] = id_of) -> Page:

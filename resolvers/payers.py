@@ -7,6 +7,7 @@ from contributions.problems import BadInput
 from resolvers import bills, lookups, periods, receipts
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
+from resolvers.identified import identified
 from resolvers.reading import (
     Column,
     Reading,
@@ -14,7 +15,6 @@ from resolvers.reading import (
     Statement,
     client_id,
     composed,
-    identified,
     institution_id,
     shape_of,
 )

@@ -12,6 +12,7 @@ import asyncpg
 from contributions import problems
 from resolvers.asking import Ask, Asked, asks
 from resolvers.call import Call
+from resolvers.identified import identified
 from resolvers.pages import node_asked, page, page_statement, place_of
 from resolvers.payables import payable_of_payment
 from resolvers.reading import (
@@ -23,7 +24,6 @@ from resolvers.reading import (
     business_date,
     client_id,
     composed,
-    identified,
     institution_id,
     optional,
     shape,

@@ -9,7 +9,7 @@ A statement is composed once and kept with what is asked: it knows no call. What
 its business date, is worked out anew each time that the statement runs.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
@@ -22,10 +22,8 @@ Record = TypeVar("Record")
 Row = Any
 #: Makes a record, or a tuple of them, of what PostgreSQL answered.
 Read = Callable[[Any, Call], Record]
-
-
-#: Makes the records of all rows of a list.
-ReadAll = Callable[[Sequence[Row], Call], list[Record]]
+#: Makes the records of many rows.
+ReadMany = Callable[[Iterable[Row], Call], list[Record]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +32,35 @@ class Shape(Generic[Record]):
 
     columns: tuple[str, ...]
     read: Read[Record]
-    #: Where there is a quicker way for many rows than one after the other.
-    read_many: ReadAll[Record] | None = None
+    #: Where all columns are plain: a quicker way for many rows than one after the other.
+    read_many: ReadMany[Record] | None = None
 
     @property
     def row(self) -> str:
         """Return the columns as one SQL value."""
         return f"ROW({', '.join(self.columns)})"
 
-    @property
-    def read_all(self) -> ReadAll[Record]:
-        """Return what makes the records of a list of rows, each of these columns and no more."""
-        read = self.read
-        return self.read_many or (lambda rows, call: [read(row, call) for row in rows])
+    def many(self, alias: str, source: str, *, is_long: bool) -> tuple[str, Read[list[Record]]]:
+        """Return the SQL of all rows of `source` as one value, and the reader that makes their records of it.
+
+        `source` is what follows the columns of a SELECT, its order included. A long list of plain columns is no array
+        of rows but a row of arrays: inside a ROW each value has its type with it, and takes twice as long to read.
+        """
+        read, read_many = self.read, self.read_many
+        rows_sql = f"ARRAY(SELECT {self.row} {source})"
+        if read_many is None:
+            return rows_sql, lambda rows, call: [read(row, call) for row in rows]
+        if not is_long:
+            return rows_sql, read_many
+        names = [f"c{number}" for number in range(len(self.columns))]
+        columns = ", ".join(f"{sql} AS {name}" for sql, name in zip(self.columns, names, strict=True))
+        arrays = ", ".join(f"array_agg({alias}.{name})" for name in names)
+
+        def read_arrays(row: Row, call: Call) -> list[Record]:
+            # Of no rows, array_agg makes NULL.
+            return [] if row[0] is None else read_many(zip(*row, strict=True), call)
+
+        return f"(SELECT ROW({arrays}) FROM (SELECT {columns} {source}) AS {alias})", read_arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +198,7 @@ def with_answers(
     columns: Sequence[str], answers: Sequence[Column], make: Callable[[Row, dict[Hashable, Any], Call], Record]
 ) -> Shape[Record]:
     """Return a shape of plain columns followed by the answers that were asked for."""
-    answers_of = _answers_reader(len(columns), answers)
+    answers_of = answers_reader(len(columns), answers)
 
     def read(row: Row, call: Call) -> Record:
         return make(row, answers_of(row, call), call)
@@ -192,38 +206,12 @@ def with_answers(
     return Shape((*columns, *(answer.sql for answer in answers)), read)
 
 
-def identified(
-    kind: Callable[..., Record], columns: Sequence[str], answers: Sequence[Column], constants: Sequence[object] = ()
-) -> Shape[Record]:
-    """Return the shape of a record that holds its plain columns as they are, in the order of its fields.
-
-    Before them it has the call's `opaque_id`; after them `constants`, which are the same in all rows, and its answers.
-    """
-    width = len(columns)
-    answers_of = _answers_reader(width, answers)
-    rest = (*constants, NO_ANSWERS)
-
-    def read(row: Row, call: Call) -> Record:
-        return kind(call.opaque_id, *row[:width], *constants, answers_of(row, call))
-
-    def read_many(rows: Sequence[Row], call: Call) -> list[Record]:
-        opaque_id = call.opaque_id
-        return [kind(opaque_id, *row, *rest) for row in rows]
-
-    return Shape((*columns, *(answer.sql for answer in answers)), read, None if answers else read_many)
-
-
-def _answers_reader(width: int, answers: Sequence[Column]) -> Read[dict[Hashable, Any]]:
+def answers_reader(width: int, answers: Sequence[Column]) -> Read[dict[Hashable, Any]]:
     """Return what makes a record's answers of a row, in which they come behind so many plain columns."""
     readers = tuple((answer.key, answer.read, width + place) for place, answer in enumerate(answers))
     if not readers:
         return lambda _row, _call: NO_ANSWERS
     return lambda row, call: {key: read(row[place], call) for key, read, place in readers}
-
-
-def where_asked(asked: Asked, name: str, sql: str) -> str:
-    """Return the SQL of a column that costs much in a list: NULL unless the plain attribute `name` is asked for."""
-    return sql if asked.has_plain(name) else "NULL"
 
 
 def optional(read: Read[Record]) -> Read[Record | None]:

@@ -5,7 +5,7 @@ import re
 from contributions.problems import BadInput
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
-from resolvers.pages import id_of, is_after, node_asked, page_reader, page_size
+from resolvers.pages import id_of, is_after, node_asked, page_column, page_size
 from resolvers.reading import Column, Reading, Row, Shape, Statement, composed, institution_id, shape, shape_of
 from resolvers.records import PoolingArea, Receipt
 
@@ -74,13 +74,8 @@ def receipts_of_payer(reading: Reading, payer_id: str, ask: Ask) -> Column:
             raise BadInput(f"{ask.name}.year", "must be 1900 to 2999")
         conditions.append(f"date_part('year', {at}.business_date) = {reading.fixed(year, 'integer')}")
     receipt = shape("Receipt", reading, at, node_asked(ask.asked_of("ReceiptConnection"), "ReceiptEdge", "Receipt"))
-    sql = f"""ARRAY(
-        SELECT {receipt.row} FROM payments AS {at}
-        WHERE {" AND ".join(conditions)}
-        ORDER BY {at}.id
-        LIMIT {reading.fixed(size + 1, "integer")}
-    )"""
-    return Column(ask.key, sql, page_reader(receipt, size, id_of, after=after))
+    source = f"FROM payments AS {at} WHERE {' AND '.join(conditions)} ORDER BY {at}.id"
+    return page_column(reading, ask, receipt, source, size, id_of)
 
 
 async def receipt(call: Call, number: str, asked: Asked) -> Receipt | None:

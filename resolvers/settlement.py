@@ -10,7 +10,7 @@ from decimal import Decimal
 from contributions.problems import BadInput, DayNotReconcilable
 from resolvers.asking import Ask, Asked
 from resolvers.call import Call
-from resolvers.pages import page_reader, page_size
+from resolvers.pages import page_column, page_size
 from resolvers.reading import Column, Reading, Row, Shape, Statement, composed, institution_id, with_answers
 from resolvers.records import Answers, SettlementDay, SettlementDifference, SettlementTotal
 
@@ -99,13 +99,12 @@ def _differences(reading: Reading, institution: str, day: str, ask: Ask) -> Colu
         ("d.kind", "d.bank_reference", "d.gateway_amount", "d.bank_amount"),
         lambda row, _call: SettlementDifference(*row),
     )
-    sql = f"""ARRAY(
-        SELECT {difference.row} FROM settlement_differences AS d
+    source = f"""
+        FROM settlement_differences AS d
         WHERE {" AND ".join(conditions)}
         ORDER BY d.bank_reference, d.kind
-        LIMIT {reading.fixed(size + 1, "integer")}
-    )"""
-    return Column(ask.key, sql, page_reader(difference, size, _cursor, after=after))
+    """
+    return page_column(reading, ask, difference, source, size, _cursor)
 
 
 def _cursor(difference: SettlementDifference) -> str:

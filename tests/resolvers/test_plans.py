@@ -41,6 +41,7 @@ EVERYTHING = """
         enrolments { firstMonth }
         payablePeriods { firstMonth tiers { code } }
         assessedBills { edges { node { status lines { month } payment { bankReference receipt { number } } } } }
+        many: assessedBills(first: 100) { edges { node { status } } }
         receipts(year: 2020) { edges { node { number } } }
       }
     }
