@@ -4,7 +4,6 @@ The keys are rows of `data_keys`, wrapped (RFC 3394) by the master key, which is
 """
 
 import base64
-import hashlib
 import hmac
 import os
 from collections.abc import Sequence
@@ -16,12 +15,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
+from database.blind_indexes import BlindIndexes
+
 MASTER_KEY_BYTES = 32
 # AES-256-GCM, HMAC-SHA256, and AES-256-SIV, whose key is two.
 DATA_KEY_BYTES = {"IDENTITY": 32, "LOOKUP": 32, "OPAQUE_ID": 64}
 # SP 800-38D: 96 random bits are safe for 2^32 messages under one key, more than there are people.
 _NONCE_BYTES = 12
-_INDEX_BYTES = 16
 
 _KIND_BYTES = {"Payer": 1, "Quote": 2, "Payment": 3, "Receipt": 4, "AssessedBill": 5, "Refund": 6}
 _KINDS = {byte: kind for kind, byte in _KIND_BYTES.items()}
@@ -52,16 +52,7 @@ class VaultKeys:
 class Vault:
     """The keys of one database, unwrapped, with their ciphers. Made by `open`, once for a process."""
 
-    __slots__ = (
-        "_identity",
-        "_identity_key_id",
-        "_lookup_inner",
-        "_lookup_key",
-        "_lookup_outer",
-        "_master_key",
-        "_opaque",
-        "_raw",
-    )
+    __slots__ = ("_identity", "_identity_key_id", "_indexes", "_lookup_key", "_master_key", "_opaque", "_raw")
 
     def __init__(
         self,
@@ -75,7 +66,7 @@ class Vault:
         self._identity = {key_id: AESGCM(key) for key_id, key in identity.items()}
         self._identity_key_id = identity_key_id
         self._lookup_key = lookup
-        self._lookup_inner, self._lookup_outer = _hmac_begun(lookup)
+        self._indexes = BlindIndexes(lookup)
         self._opaque = AESSIV(opaque_id)
         self._master_key = master_key
         self._raw = (dict(identity), opaque_id)
@@ -152,17 +143,11 @@ class Vault:
 
     def resident_id_index(self, resident_id: str) -> bytes:
         """16 bytes by which a person's row is found, and which tell nothing without the key."""
-        return self._index(b"resident id\0" + resident_id.encode())
+        return self._indexes.of(b"resident id\0" + resident_id.encode())
 
     def name_index(self, resident_id: str, name: str) -> bytes:
         """16 bytes by which number and name together are recognised; one name under two numbers gives two."""
-        return self._index(b"name\0" + resident_id.encode() + b"\0" + name.encode())
-
-    def _index(self, message: bytes) -> bytes:
-        inner, outer = self._lookup_inner.copy(), self._lookup_outer.copy()
-        inner.update(message)
-        outer.update(inner.digest())
-        return outer.digest()[:_INDEX_BYTES]
+        return self._indexes.of(b"name\0" + resident_id.encode() + b"\0" + name.encode())
 
     def derived_key(self, purpose: str) -> bytes:
         """32 bytes for one purpose, the same in every process, which tell nothing of the key that they come from."""
@@ -225,15 +210,6 @@ class Vault:
         if base64.urlsafe_b64encode(given).rstrip(b"=").decode() != text:
             return None
         return kind, int.from_bytes(row_id)
-
-
-def _hmac_begun(key: bytes) -> "tuple[hashlib._Hash, hashlib._Hash]":
-    """Return HMAC-SHA256's inner and outer hash with the key taken in (RFC 2104), to be copied for each message.
-
-    The module hmac does the same in twice the time, most of which is its own; a file has a million people.
-    """
-    block = key.ljust(hashlib.sha256().block_size, b"\0")
-    return hashlib.sha256(block.translate(hmac.trans_36)), hashlib.sha256(block.translate(hmac.trans_5C))
 
 
 def _bound_to(kind_byte: int, institution_id: int) -> bytes:

@@ -1,5 +1,4 @@
 import asyncio
-import hmac
 import os
 from collections.abc import AsyncIterator
 
@@ -10,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from database.pool import connect
-from database.vault import Vault, VaultKeys, WrongMasterKey
+from database.vault import Vault, WrongMasterKey
 
 RESIDENT_ID = "369999198503120010"
 PAIRWISE = ("Payer", "Quote", "Payment", "Receipt", "Refund")
@@ -95,18 +94,6 @@ def test_what_is_sealed_is_opened_in_its_own_context_only() -> None:
             vault.unseal(damaged, vault.identity_key_id, b"payer 1")
     with pytest.raises(LookupError, match="data key 2"):
         vault.unseal(sealed, 2, b"payer 1")
-
-
-def test_indexes_are_hmac_sha256_of_rfc_2104() -> None:
-    keys = VaultKeys(1, bytes(32), bytes(range(32)), bytes(64))
-    vault = Vault.of_keys(keys)
-    for message, index in (
-        (f"resident id\0{RESIDENT_ID}", vault.resident_id_index(RESIDENT_ID)),
-        (f"name\0{RESIDENT_ID}\0陈晓兰", vault.name_index(RESIDENT_ID, "陈晓兰")),
-        # Of more than a block of the hash, and again with the same vault.
-        (f"name\0{RESIDENT_ID}\0{'兰' * 50}", vault.name_index(RESIDENT_ID, "兰" * 50)),
-    ):
-        assert index == hmac.digest(keys.lookup, message.encode(), "sha256")[:16]
 
 
 def test_indexes_are_16_bytes_and_tell_number_and_name_apart() -> None:
