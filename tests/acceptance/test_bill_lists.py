@@ -13,8 +13,7 @@ LATE, MANY, MOVING, MIXED, PAYER = (next(NEW) for _ in range(5))
 
 
 @pytest.fixture(scope="module")
-def bank(server: Server, sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Client:
-    office = Office(sandbox_database, master_key, tmp_path_factory.mktemp("office"))
+def bank(server: Server, office: Office) -> Client:
     list(office.crowd(5))
     lapsed = [("LAPSED", "2020-01", "2020-11-15"), ("LAST-DAY", "2020-02", "2020-11-16"), ("NO-DAY", "2020-03", "")]
     office.load(

@@ -26,10 +26,9 @@ ADDRESSES = (f"192.0.2.{number}" for number in range(1, 255))
 
 
 @pytest.fixture(scope="module")
-def server(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server behind a proxy, which tells whose request it is."""
     log = tmp_path_factory.mktemp("server") / "server.log"
-    settings = {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
     with serving(log, GATEWAY_TRUSTED_PROXIES="127.0.0.1", **settings) as running:
         yield running
 
@@ -62,20 +61,20 @@ def is_open(response: httpx.Response) -> bool:
 
 
 @pytest.fixture(scope="module")
-def own_operator(sandbox_database: str, master_key: str) -> tuple[str, str]:
+def own_operator(settings: dict[str, str]) -> tuple[str, str]:
     """A client of this module's own with the scope, for the test that spoils it."""
-    return register(sandbox_database, master_key, "TAX")
+    return register(settings, "TAX")
 
 
-def register(database: str, master_key: str, institution: str, scope: str = "operations:read") -> tuple[str, str]:
-    done = run(database, master_key, "clients", "register", "--institution", institution, "--scope", scope)
+def register(settings: dict[str, str], institution: str, scope: str = "operations:read") -> tuple[str, str]:
+    done = run(settings, "clients", "register", "--institution", institution, "--scope", scope)
     found = re.fullmatch(r'\{"client_id": "(.+)", "client_secret": "(.+)"\}', done.strip())
     assert found, done
     return found[1], found[2]
 
 
-def run(database: str, master_key: str, *arguments: str) -> str:
-    done = gateway(*arguments, GATEWAY_DATABASE_URL=database, GATEWAY_MASTER_KEY=master_key)
+def run(settings: dict[str, str], *arguments: str) -> str:
+    done = gateway(*arguments, **settings)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -155,28 +154,29 @@ def test_signing_out_of_nothing_is_no_fault(server: Server) -> None:
 
 
 def test_a_revoked_client_is_out_at_once(
-    server: Server, sandbox_database: str, master_key: str, own_operator: tuple[str, str]
+    server: Server, settings: dict[str, str], own_operator: tuple[str, str]
 ) -> None:
     client_id, secret = own_operator
     cookie = session(server, client_id, secret)
     assert is_open(shown(server, cookie))
-    run(sandbox_database, master_key, "clients", "revoke", client_id)
+    run(settings, "clients", "revoke", client_id)
     assert not is_open(shown(server, cookie))
     assert sign_in(server, client_id, secret).status_code == 403
 
 
-def test_no_client_of_a_bank_may_have_the_scope(sandbox_database: str, master_key: str) -> None:
+def test_no_client_of_a_bank_may_have_the_scope(settings: dict[str, str]) -> None:
     done = gateway(
         *("clients", "register", "--institution", "ABC", "--scope", "payer:read operations:read"),
-        GATEWAY_DATABASE_URL=sandbox_database,
-        GATEWAY_MASTER_KEY=master_key,
+        **settings,
     )
     assert done.returncode != 0
     assert "is for no bank" in done.stderr
 
 
-def test_a_client_that_loses_the_scope_is_out_at_once(server: Server, sandbox_database: str, master_key: str) -> None:
-    client_id, secret = register(sandbox_database, master_key, "MI", "operations:read bill:read")
+def test_a_client_that_loses_the_scope_is_out_at_once(
+    server: Server, settings: dict[str, str], sandbox_database: str
+) -> None:
+    client_id, secret = register(settings, "MI", "operations:read bill:read")
     cookie = session(server, client_id, secret)
     assert is_open(shown(server, cookie))
     give(sandbox_database, client_id, "bill:read")
@@ -206,12 +206,10 @@ def give(database: str, client_id: str, *scopes: str) -> None:
     asyncio.run(write())
 
 
-def test_a_client_whose_tokens_must_be_bound_cannot_sign_in(
-    server: Server, sandbox_database: str, master_key: str
-) -> None:
-    client_id, secret = register(sandbox_database, master_key, "SI")
+def test_a_client_whose_tokens_must_be_bound_cannot_sign_in(server: Server, settings: dict[str, str]) -> None:
+    client_id, secret = register(settings, "SI")
     cookie = session(server, client_id, secret)
-    run(sandbox_database, master_key, "clients", "bind", client_id, "dpop")
+    run(settings, "clients", "bind", client_id, "dpop")
     assert not is_open(shown(server, cookie))
     response = sign_in(server, client_id, secret)
     assert response.status_code == 403
@@ -259,11 +257,11 @@ def test_the_page_is_not_kept_framed_or_scripted(server: Server) -> None:
 
 
 def test_the_numbers_are_the_days_over_all_institutions_and_name_nobody(
-    sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory
+    settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     # A server of its own, whose numbers nobody has asked for yet: they are shown again for some seconds.
     log = tmp_path_factory.mktemp("numbers") / "server.log"
-    with serving(log, GATEWAY_DATABASE_URL=sandbox_database, GATEWAY_MASTER_KEY=master_key) as server:
+    with serving(log, **settings) as server:
         abc, icbc, window = (server.client(name) for name in ("abc-counter", "icbc-mobile", "tax-window"))
         pay(abc, quote(abc, CHEN, "2020-04", "2020-06"), "OPERATOR-1")
         pay(abc, quote(abc, CHEN, "2020-07", "2020-07"), "OPERATOR-2")
@@ -316,10 +314,9 @@ def rows(page: str, table: str) -> list[list[str]]:
 
 
 def test_several_workers_take_one_anothers_sessions(
-    sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory
+    settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     log = tmp_path_factory.mktemp("workers") / "server.log"
-    settings = {"GATEWAY_DATABASE_URL": sandbox_database, "GATEWAY_MASTER_KEY": master_key}
     with serving(log, "--workers", "2", **settings) as server:
         cookie = session(server)
         for _ in range(6):
@@ -337,10 +334,10 @@ def test_several_workers_take_one_anothers_sessions(
 
 
 def test_failures_are_throttled_and_success_is_not(
-    sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory
+    settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     log = tmp_path_factory.mktemp("throttled") / "server.log"
-    with serving(log, GATEWAY_DATABASE_URL=sandbox_database, GATEWAY_MASTER_KEY=master_key) as server:
+    with serving(log, **settings) as server:
         for _ in range(FAILURES_PER_MINUTE + 2):
             session(server)
         statuses = [sign_in(server, "operator", "wrong").status_code for _ in range(FAILURES_PER_MINUTE + 1)]

@@ -44,8 +44,7 @@ WHOLE, ENDED, RESUMED, CEASED, UNKNOWN = (next(NEW) for _ in range(5))
 
 
 @pytest.fixture(scope="module")
-def bank(server: Server, sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Client:
-    office = Office(sandbox_database, master_key, tmp_path_factory.mktemp("office"))
+def bank(server: Server, office: Office) -> Client:
     rows = [
         (WHOLE, "2018-11", ""),
         (ENDED, "2018-11", "2020-05"),
@@ -59,12 +58,9 @@ def bank(server: Server, sandbox_database: str, master_key: str, tmp_path_factor
 
 
 @pytest.fixture(scope="module")
-def next_year(
-    server: Server, sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Client]:
+def next_year(server: Server, settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     log = tmp_path_factory.mktemp("next-year") / "server.log"
-    url, key = sandbox_database, master_key
-    with serving(log, GATEWAY_BUSINESS_DATE="2021-01-05", GATEWAY_DATABASE_URL=url, GATEWAY_MASTER_KEY=key) as running:
+    with serving(log, GATEWAY_BUSINESS_DATE="2021-01-05", **settings) as running:
         yield running.client("icbc-mobile")
 
 

@@ -10,7 +10,6 @@ from tests.acceptance.gateway import Server, gateway, serving
 from tests.acceptance.operations import PAYMENT_OF, pay, quote, reverse
 from tests.acceptance.people import Office, Person
 from tests.acceptance.posting import Process, TaxOffice, until
-from tests.databases import fresh_database
 from tests.gateway.processes import is_alive, kill, workers_of
 
 PEOPLE = 40
@@ -27,15 +26,9 @@ LEDGER = """
 
 
 @pytest.fixture
-def database(postgres_url: str, sandbox_template: str) -> Iterator[str]:
-    """Each test's own sandbox: what one leaves waiting is not posted in another."""
-    with fresh_database(postgres_url, sandbox_template) as url:
-        yield url
-
-
-@pytest.fixture
-def office(database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> TaxOffice:
-    return TaxOffice(database, master_key, tmp_path_factory.mktemp("office"))
+def office(sandbox_copy: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> TaxOffice:
+    """Each test's own, over a sandbox of its own: what one leaves waiting is not posted in another."""
+    return TaxOffice(sandbox_copy, master_key, tmp_path_factory.mktemp("office"))
 
 
 @pytest.fixture

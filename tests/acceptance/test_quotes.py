@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from time import sleep
 
 import pytest
@@ -211,15 +212,9 @@ def test_a_quote_whose_payment_was_reversed_is_not_paid(server: Server, people: 
 
 
 def test_the_price_stands_until_it_expires(
-    sandbox_database: str,
-    master_key: str,
-    bank: Client,
-    people: Iterator[Person],
-    tmp_path_factory: pytest.TempPathFactory,
+    settings: dict[str, str], bank: Client, people: Iterator[Person], tmp_path: Path
 ) -> None:
-    log = tmp_path_factory.mktemp("short") / "server.log"
-    url, key = sandbox_database, master_key
-    with serving(log, GATEWAY_QUOTE_TTL="1", GATEWAY_DATABASE_URL=url, GATEWAY_MASTER_KEY=key) as running:
+    with serving(tmp_path / "short.log", GATEWAY_QUOTE_TTL="1", **settings) as running:
         hasty = running.client("icbc-mobile")
         person = next(people)
         paid = quote(hasty, person, "2020-01", "2020-01")

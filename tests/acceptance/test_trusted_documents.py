@@ -15,17 +15,17 @@ PERSONS_NUMBER = "369999198503120010"
 
 
 @pytest.fixture(scope="module")
-def second(sandbox_database: str, master_key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def second(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Another process on the same database, started before anything was registered."""
     log: Path = tmp_path_factory.mktemp("second") / "server.log"
-    with serving(log, GATEWAY_DATABASE_URL=sandbox_database, GATEWAY_MASTER_KEY=master_key) as running:
+    with serving(log, **settings) as running:
         yield running
 
 
 @pytest.fixture
-def operate(sandbox_database: str, master_key: str) -> Any:
+def operate(settings: dict[str, str]) -> Any:
     def run(*arguments: str, status: int = 0) -> str:
-        done = gateway(*arguments, GATEWAY_DATABASE_URL=sandbox_database, GATEWAY_MASTER_KEY=master_key)
+        done = gateway(*arguments, **settings)
         assert done.returncode == status, done.stderr
         return done.stdout if status == 0 else done.stderr
 

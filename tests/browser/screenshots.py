@@ -1,6 +1,7 @@
 """`make screenshots`: a picture of each page, on a phone and on a desk, into docs/images/.
 
-A page is one entry of PICTURES: a name and what a person does to get there. Names given as arguments are taken alone.
+A page is one entry of PICTURES: a name and what a person does to get there, with months that no other picture pays,
+since all are of one sandbox. Names given as arguments are taken alone.
 """
 
 import io
@@ -154,7 +155,7 @@ def _mobile_receipt(page: Page, _server: Server) -> None:
 
 def _counter_day(page: Page, server: Server) -> None:
     abc = server.client("abc-counter")
-    pay(abc, quote(abc, CHEN, "2020-07", "2020-09"), "ABC-20201116-DAY")
+    pay(abc, quote(abc, CHEN, "2020-10", "2020-12"), "ABC-20201116-DAY")
     page.goto("/sandbox/counter/day")
 
 
@@ -174,10 +175,10 @@ def _window(page: Page, _server: Server) -> None:
 
 def _window_receipts(page: Page, server: Server) -> None:
     wechat = server.client("tax-wechat")
-    pay(wechat, quote(wechat, LIU, "2020-04", "2020-06"), "WX-20201116-PICTURE")
+    pay(wechat, quote(wechat, LIU, "2020-08", "2020-10"), "WX-20201116-PICTURE")
     page.goto("/sandbox/window/receipts")
     page.get_by_role("button", name=LIU.name).click()
-    page.get_by_role("link", name="打印缴费凭证").wait_for()
+    page.get_by_role("link", name="打印缴费凭证").first.wait_for()
 
 
 PICTURES: Final = (
