@@ -54,7 +54,7 @@ def status_of(reading: Reading, at: str) -> str:
 
 def _has_status(reading: Reading, at: str, payer_id: str, status: str) -> list[str]:
     """Return the conditions under which a bill of this payer has the status, which are read quicker than the status."""
-    conditions = []
+    conditions: list[str] = []
     for decided, condition in _statuses(reading, at, _is_paid_by(at, payer_id)):
         if decided == status:
             return [*conditions, condition]
