@@ -96,8 +96,10 @@ async def request_quote(
     if insurance != periods.INSURANCE:
         raise PeriodNotPayable(())
     statement = _priced(asked)
+    # PostgreSQL has no text with NUL in it, and so no such tier.
+    tier = None if "\0" in tier_code else tier_code
     for _ in range(MAX_TRIES):
-        quote = await statement.find(call, row_id, first_month, last_month + 1, tier_code)
+        quote = await statement.find(call, row_id, first_month, last_month + 1, tier)
         if quote is not None:
             return quote
         payable = await _refuse(call, row_id, first_month, last_month, tier_code)

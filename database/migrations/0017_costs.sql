@@ -177,3 +177,14 @@ BEGIN
     RETURN result;
 END
 $$;
+
+-- A quote and a payment name a client and its institution. One look-up holds both, and that they belong together.
+ALTER TABLE clients ADD CONSTRAINT clients_institution UNIQUE (id, institution_id);
+ALTER TABLE quotes
+DROP CONSTRAINT quotes_client_id_fkey,
+DROP CONSTRAINT quotes_institution_id_fkey,
+ADD CONSTRAINT quotes_client FOREIGN KEY (client_id, institution_id) REFERENCES clients (id, institution_id);
+ALTER TABLE payments
+DROP CONSTRAINT payments_client_id_fkey,
+DROP CONSTRAINT payments_institution_id_fkey,
+ADD CONSTRAINT payments_client FOREIGN KEY (client_id, institution_id) REFERENCES clients (id, institution_id);

@@ -34,7 +34,7 @@ AWAY_PAUSE_SECONDS: Final = 1.0
 COMMAND_TIMEOUT_SECONDS: Final = 15.0
 
 HOUSE_KEEPING_SECONDS: Final = 60.0
-#: pgqueuer's log has three lines or more for each job, and is there for whoever looks into a fault of today.
+#: pgqueuer's log has two lines or more for each job, and is there for whoever looks into a fault of today.
 LOG_KEPT: Final = timedelta(hours=6)
 #: Lines that go in one round: as many as 400 jobs a second write.
 LOG_LINES_REMOVED: Final = 100_000

@@ -15,6 +15,7 @@ from contributions.schedule import (
     ScheduleMissing,
     Tier,
     arrears_lines,
+    by_mode,
     pay_by,
     period_containing,
     quote_lines,
@@ -79,6 +80,19 @@ def test_a_tier_that_is_not_offered_is_answered_with_those_that_are(guide: Sched
 def test_a_quote_is_priced_from_the_schedule_of_the_months_own_year(guide: Schedule, first: str, last: str) -> None:
     with pytest.raises(ValueError, match="schedule's year"):
         quote_lines(guide, month(first), month(last), "60")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "parts"),
+    [
+        ("2018-03", "2019-12", [("ARREARS", "2018-03", "2019-12")]),
+        ("2020-01", "2020-12", [("CURRENT_YEAR", "2020-01", "2020-12")]),
+        ("2019-12", "2020-01", [("ARREARS", "2019-12", "2019-12"), ("CURRENT_YEAR", "2020-01", "2020-01")]),
+    ],
+)
+def test_owed_months_are_arrears_until_the_business_year(first: str, last: str, parts: list[tuple[str, ...]]) -> None:
+    told = by_mode(month(first), month(last), 2020)
+    assert told == tuple((mode, month(first), month(last)) for mode, first, last in parts)
 
 
 def test_the_current_year_is_payable_until_its_last_day_and_arrears_on_any() -> None:
