@@ -1,6 +1,7 @@
 """Records that hold the columns of their row as they are, which is what lists are mostly made of."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat, starmap
 from typing import TypeVar
 
 from resolvers.asking import Asked
@@ -19,16 +20,15 @@ def identified(
     """
     width = len(columns)
     answers_of = answers_reader(width, answers)
-    rest = (*constants, NO_ANSWERS)
+    rest = [repeat(each) for each in (*constants, NO_ANSWERS)]
 
     def read(row: Row, call: Call) -> Record:
         return kind(call.opaque_id, *row[:width], *constants, answers_of(row, call))
 
-    def read_many(rows: Iterable[Row], call: Call) -> list[Record]:
-        opaque_id = call.opaque_id
-        return [kind(opaque_id, *row, *rest) for row in rows]
+    def read_columns(columns: Iterable[Sequence[object]], call: Call) -> list[Record]:
+        return list(starmap(kind, zip(repeat(call.opaque_id), *columns, *rest, strict=False)))
 
-    return Shape((*columns, *(answer.sql for answer in answers)), read, None if answers else read_many)
+    return Shape((*columns, *(answer.sql for answer in answers)), read, None if answers else read_columns)
 
 
 def where_asked(asked: Asked, name: str, sql: str) -> str:

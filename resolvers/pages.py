@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from contributions.problems import BadInput
@@ -58,8 +59,8 @@ def page_column(
 
     def read(value: Any, call: Call) -> Page:
         nodes = read_nodes(value, call)
-        edges = [Edge(node, cursor_of) for node in nodes[:size]]
-        return Page(tuple(edges), has_next_page=len(nodes) > size, has_previous_page=has_previous_page)
+        edges = tuple(map(Edge, nodes[:size], repeat(cursor_of)))
+        return Page(edges, has_next_page=len(nodes) > size, has_previous_page=has_previous_page)
 
     return Column(ask.key, sql, read)
 

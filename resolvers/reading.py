@@ -22,8 +22,8 @@ Record = TypeVar("Record")
 Row = Any
 #: Makes a record, or a tuple of them, of what PostgreSQL answered.
 Read = Callable[[Any, Call], Record]
-#: Makes the records of many rows.
-ReadMany = Callable[[Iterable[Row], Call], list[Record]]
+#: Makes the records of many rows, which come as their columns.
+ReadColumns = Callable[[Iterable[Sequence[object]], Call], list[Record]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Shape(Generic[Record]):
     columns: tuple[str, ...]
     read: Read[Record]
     #: Where all columns are plain: a quicker way for many rows than one after the other.
-    read_many: ReadMany[Record] | None = None
+    read_columns: ReadColumns[Record] | None = None
 
     @property
     def row(self) -> str:
@@ -46,19 +46,19 @@ class Shape(Generic[Record]):
         `source` is what follows the columns of a SELECT, its order included. A long list of plain columns is no array
         of rows but a row of arrays: inside a ROW each value has its type with it, and takes twice as long to read.
         """
-        read, read_many = self.read, self.read_many
+        read, read_columns = self.read, self.read_columns
         rows_sql = f"ARRAY(SELECT {self.row} {source})"
-        if read_many is None:
+        if read_columns is None:
             return rows_sql, lambda rows, call: [read(row, call) for row in rows]
         if not is_long:
-            return rows_sql, read_many
+            return rows_sql, lambda rows, call: read_columns(zip(*rows, strict=True), call) if rows else []
         names = [f"c{number}" for number in range(len(self.columns))]
         columns = ", ".join(f"{sql} AS {name}" for sql, name in zip(self.columns, names, strict=True))
         arrays = ", ".join(f"array_agg({alias}.{name})" for name in names)
 
         def read_arrays(row: Row, call: Call) -> list[Record]:
             # Of no rows, array_agg makes NULL.
-            return [] if row[0] is None else read_many(zip(*row, strict=True), call)
+            return [] if row[0] is None else read_columns(row, call)
 
         return f"(SELECT ROW({arrays}) FROM (SELECT {columns} {source}) AS {alias})", read_arrays
 

@@ -1,5 +1,6 @@
 """Python source in the making: its lines, and the objects that it names."""
 
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,24 +42,28 @@ class Source:
 
     def run(self) -> None:
         """Define in the namespace what the text defines."""
-        self._define(self._lines)
+        _define("\n".join(self._lines), self.namespace)
 
     @contextmanager
     def put_off(self, name: str) -> Iterator[None]:
         """Let what is added meanwhile be compiled when its function `name` is called for the first time."""
         before, self._lines = self._lines, []
         yield
-        lines, self._lines = self._lines, before
+        # Kept for as long as the plan, and mostly for nothing.
+        text = zlib.compress("\n".join(self._lines).encode())
+        self._lines = before
+        namespace = self.namespace
 
         def first_call(*arguments: Any) -> Any:
-            self._define(lines)
-            return self.namespace[name](*arguments)
+            _define(zlib.decompress(text).decode(), namespace)
+            return namespace[name](*arguments)
 
-        self.namespace[name] = first_call
+        namespace[name] = first_call
 
-    def _define(self, lines: list[str]) -> None:
-        code: CodeType = compile("\n".join(lines), "<plan of a GraphQL operation>", "exec")
-        exec(code, self.namespace)  # noqa: S102 -- the text is written by `generator` alone
+
+def _define(text: str, namespace: dict[str, Any]) -> None:
+    code: CodeType = compile(text, "<plan of a GraphQL operation>", "exec")
+    exec(code, namespace)  # noqa: S102 -- the text is written by `generator` alone
 
 
 def indented(lines: list[str]) -> list[str]:
