@@ -22,6 +22,7 @@ from http_message_signatures import (
 )
 
 from auth.signature_keys import SignatureKey
+from contributions.plain import record
 
 ALGORITHMS: Final[Mapping[str, type[HTTPSignatureAlgorithm]]] = MappingProxyType(
     {
@@ -55,7 +56,7 @@ class InvalidSignature(Exception):
     """A signature or a digest that is there and does not hold. Its text is the reason, and repeats no value."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SignedRequest:
     """A request as its signature sees it: the method, the URL by which the gateway is known, and the header lines."""
 

@@ -1,8 +1,9 @@
 """`make bench-growth`: the same requests at ten thousand payers and at very many more, by the same gateway.
 
 Each size has a database of its own on one server, and a gateway; all run at once and are measured in turn, in shuffled
-rounds. Every request is of another payer, drawn from the whole population, so that few find their rows where the
-request before has left them. PostgreSQL has the shared buffers of the embedded server unless another number is given.
+rounds. With `--keep` the databases stay in a directory, and the next run finds them there. Every request is of another
+payer, drawn from the whole population, so that few find their rows where the request before has left them. PostgreSQL
+has the shared buffers of the embedded server unless another number is given.
 """
 
 import argparse
@@ -19,12 +20,13 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
+from urllib.parse import urlsplit
 
 from benchmarks import servers
 from benchmarks.bench import Bench
 from benchmarks.cores import cores, pinned
 from benchmarks.load import Load, Measured, drive
-from benchmarks.population import BILLS_LISTED, MAX_PAYERS, Population, populate
+from benchmarks.population import BILLS_LISTED, MAX_PAYERS, Population, found, populate
 from benchmarks.report import Rounds, table, write
 from benchmarks.servers import Running, running
 from benchmarks.workloads import COLLECTED_AT, MARKERS, SEED, TITLES, Dialect
@@ -105,6 +107,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--shared-buffers", default=SETTINGS["shared_buffers"])
+    parser.add_argument("--keep", type=Path, help="a directory for the databases, which are found there the next time")
     parser.add_argument("--write", type=Path, help="the page to put the tables into")
     options = parser.parse_args()
     if not all(0 < payers <= MAX_PAYERS for payers in options.payers):
@@ -117,7 +120,8 @@ def main() -> None:
         pinned(our_core),
         ExitStack() as stack,
     ):
-        directory = Path(name)
+        directory = Path(name) if options.keep is None else options.keep
+        directory.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             # PostgreSQL's own user is to reach its cluster.
             directory.chmod(0o711)
@@ -127,17 +131,22 @@ def main() -> None:
         sizes: list[Size] = []
         words = ""
         for payers in options.payers:
-            url = stack.enter_context(fresh_database(postgres))
-            population, told = _populated(url, payers, everywhere)
+            if options.keep is None:
+                url = stack.enter_context(fresh_database(postgres))
+                population, told = _populated(url, payers, everywhere)
+            else:
+                url, population, told = _kept(postgres, payers, everywhere)
             words += told
             bench = Bench(options, population.ledger, directory, server_core, postmaster)
             draw = random.Random(SEED)  # noqa: S311 -- an order, and no secret
             stock = population.bills_to_pay
-            payments = iter(draw.sample(stock, min(PAYMENTS_DRAWN, len(stock))))
+            drawn = draw.sample(stock, min(PAYMENTS_DRAWN + len(population.paid), len(stock)))
+            payments = iter([bill for bill in drawn if bill not in population.paid])
             gateway = servers.gateway(f"{payers:,}", url)
             log = directory / "servers.log"
             server = stack.enter_context(running(gateway, population.ledger, log, server_core))
-            size = Size(gateway.name, url, population, server, bench, draw, payments, count())
+            references = count(len(population.paid))
+            size = Size(gateway.name, url, population, server, bench, draw, payments, references)
             if not sizes:
                 two = replace(gateway, name=f"{gateway.name}, 2 workers", command=(*gateway.command, "--workers", "2"))
                 twice = stack.enter_context(running(two, population.ledger, log, everywhere))
@@ -166,6 +175,44 @@ def _populated(url: str, payers: int, everywhere: set[int] | None) -> tuple[Popu
     told = f"{payers:,} payers took {seconds:.0f} s to write and {population.bytes / 1e9:.2f} GB. "
     print(told, flush=True)
     return population, told
+
+
+def _kept(postgres: str, payers: int, everywhere: set[int] | None) -> tuple[str, Population, str]:
+    """Return the kept database of a size with its population, written now if it is not there whole."""
+    name = f"growth_{payers}"
+    url = urlsplit(postgres)._replace(path=f"/{name}").geturl()
+    if asyncio.run(_is_whole(postgres, name)):
+        population = asyncio.run(found(url, payers))
+        return url, population, f"{payers:,} payers were there, {population.bytes / 1e9:.2f} GB. "
+    population, told = _populated(url, payers, everywhere)
+    asyncio.run(_executed(postgres, f"COMMENT ON DATABASE {name} IS '{_WHOLE}'"))
+    return url, population, told
+
+
+async def _is_whole(postgres: str, name: str) -> bool:
+    """Return whether a database was filled to its end; else there is an empty one now."""
+    connection = await connect(postgres)
+    try:
+        comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1"
+        if await connection.fetchval(comment, name) == _WHOLE:
+            return True
+        await connection.execute(f"DROP DATABASE IF EXISTS {name}")
+        await connection.execute(f"CREATE DATABASE {name}")
+        return False
+    finally:
+        await connection.close()
+
+
+async def _executed(url: str, sql: str) -> None:
+    connection = await connect(url)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+#: What a kept database is called once it is filled.
+_WHOLE = "filled to its end"
 
 
 def _measured(sizes: list[Size], workload: str, options: argparse.Namespace) -> str:

@@ -155,6 +155,8 @@ class Population:
     first_bill: int
     listed_step: int
     bytes: int
+    #: Bills that runs before have paid.
+    paid: frozenset[int] = frozenset()
 
     def payer(self, draw: random.Random) -> tuple[Person, int]:
         """Draw anybody, with the row's id."""
@@ -179,6 +181,30 @@ def person(number: int) -> Person:
     return Person(resident_id(f"369999{birth:%Y%m%d}{SERIALS_FROM + serial}"), name)
 
 
+async def found(url: str, size: int) -> Population:
+    """Return the population that `populate` has written to a database before, brought to this version's schema."""
+    connection = await connect(url)
+    try:
+        await prepare(connection, MASTER_KEY)
+        vault = await Vault.open(connection, MASTER_KEY)
+        first = await connection.fetchval("SELECT max(id) - $1 + 1 FROM payers", size)
+        number = f"READ-{first}-24240"
+        to_pay = await connection.fetchval(
+            "SELECT id FROM bills WHERE payer_id = $1 AND bill_number = $2", first, number
+        )
+        paid = await connection.fetch("SELECT bill_id FROM payments WHERE bill_id >= $1", to_pay)
+        institution_id = await connection.fetchval("SELECT id FROM institutions WHERE code = $1", INSTITUTION)
+        taken = await connection.fetchval("SELECT pg_database_size(current_database())")
+    finally:
+        await connection.close()
+    ledger = Ledger([], [], range(0), institution_id, vault)
+    return Population(size, ledger, first, to_pay, _listed_step(size), taken, frozenset(bill for (bill,) in paid))
+
+
+def _listed_step(size: int) -> int:
+    return min(LISTED_OF, max(1, size // MIN_LISTED))
+
+
 async def populate(url: str, size: int) -> Population:
     """Fill an empty database with so many payers. Raises ValueError for more than MAX_PAYERS."""
     if not 0 < size <= MAX_PAYERS:
@@ -194,7 +220,7 @@ async def populate(url: str, size: int) -> Population:
             await connection.execute(_ENROLMENTS, first, last)
             await connection.execute(_PAID_ELSEWHERE, first, last)
             # In the order of months, as they were: the bills of one payer are far apart.
-            step = min(LISTED_OF, max(1, size // MIN_LISTED))
+            step = _listed_step(size)
             for month in range(BILLS_LISTED):
                 await connection.execute(_BILLS, first, last, step, "LIST", 24300 + month, 1)
             paid = await _bills(connection, first, last, 2, "PAID", 24228)

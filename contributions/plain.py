@@ -1,12 +1,12 @@
 """Records: plain values under names, which nobody changes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform
 
 Kind = TypeVar("Kind")
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def record(kind: type[Kind]) -> type[Kind]:
     """Make a class one of records: a dataclass that is frozen for the type checker, and for it alone.
 

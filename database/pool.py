@@ -5,6 +5,7 @@ is used. Its query may ask for TLS (`?sslmode=verify-full`) and for settings oth
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -48,11 +49,14 @@ class RequestConnection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has
     is listened to. asyncpg still rolls back a transaction that was left open.
     """
 
-    __slots__ = ("_acts_for",)
+    __slots__ = ("acts_for", "returned_at")
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._acts_for: int | None = None
+        #: Whom row-level security shows rows to, if the connection knows.
+        self.acts_for: int | None = None
+        #: By the event loop's clock.
+        self.returned_at = 0.0
 
     def get_reset_query(self) -> str:
         """No statement."""
@@ -62,7 +66,8 @@ class RequestConnection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has
         """Whether nothing is under way on it: no statement, no cancellation of one, no transaction."""
         protocol = self._protocol
         return not (
-            self.is_closed()
+            self._aborted
+            or not protocol.is_connected()
             or protocol._is_cancelling()
             or protocol.is_in_transaction()
             or self._top_xact is not None
@@ -72,49 +77,175 @@ class RequestConnection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has
 
     async def act_for(self, institution_id: int) -> None:
         """Let row-level security show this institution's rows alone, until the next one is named."""
-        if self._acts_for != institution_id:
-            self._acts_for = None
-            await self.fetchval(_ACT_FOR, str(institution_id), False)
-            self._acts_for = institution_id
+        self.acts_for = None
+        await self.fetchval(_ACT_FOR, str(institution_id), False)
+        self.acts_for = institution_id
+
+    async def _execute(
+        self,
+        query: str,
+        args: tuple[object, ...],
+        limit: int,
+        timeout: float | None,  # noqa: ASYNC109 -- asyncpg's
+        **options: Any,
+    ) -> Any:
+        """Run a statement that is prepared already at once: asyncpg's own steps to the same call are a tenth more."""
+        statement = self._stmt_cache.get((query, asyncpg.Record, False))
+        if statement is None or self._query_loggers or any(options.values()):
+            return await super()._execute(query, args, limit, timeout, **options)
+        try:
+            return await self._protocol.bind_execute(
+                statement, args, "", limit, False, self._protocol._get_timeout(timeout)
+            )
+        except asyncpg.OutdatedSchemaCacheError:
+            # As asyncpg does: the statement has run, and can't be read.
+            await self.reload_schema_state()
+            raise
+        except asyncpg.InvalidCachedStatementError:
+            self._drop_global_statement_cache()
+            if self._protocol.is_in_transaction():
+                raise
+        # PostgreSQL has refused it, and nothing has run.
+        return await super()._execute(query, args, limit, timeout, **options)
+
+
+class _Turns(asyncpg.pool._PoolConnectionHolderQueue):  # type: ignore[misc] # asyncpg has no types
+    """The connections that nobody has, and who waits for one: it goes to the one who has waited longest.
+
+    asyncio's own queue wakes that one and leaves the connection to whoever comes first; who was woken for nothing
+    begins to wait anew, behind all others.
+    """
+
+    def __init__(self, maxsize: int) -> None:
+        super().__init__(maxsize)
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+
+    def at_once(self) -> Any:
+        """Take one that is open before one that is not; None where there is none."""
+        return self._get() if self._queue else None
+
+    async def get(self) -> Any:
+        """Take one, in turn."""
+        if self._queue:
+            return self._get()
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            return await turn
+        except BaseException:
+            # Cancelled: perhaps just when it was given one.
+            if turn.done() and not turn.cancelled():
+                self.put_nowait(turn.result())
+            raise
+
+    def put_nowait(self, item: Any) -> None:
+        """Give one back."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(item)
+                return
+        # There is a place for each, and nobody waits for the queue to be done.
+        self._put(item)
+
+
+#: A connection that is lent: its place in the pool, itself, and what tells this loan from the next one.
+_Loan = tuple[asyncpg.pool.PoolConnectionHolder, RequestConnection, asyncio.Future[None]]
 
 
 class _Pool(asyncpg.Pool):  # type: ignore[misc] # asyncpg has no types
     """A pool whose callers do not wait for ever: TimeoutError after ACQUIRE_TIMEOUT_SECONDS, with nothing done.
 
-    asyncpg takes and gives back each connection in a task of its own, for the sake of a wait or a reset that may be
-    needed. Here there is a task only where it is: the two were a tenth of a read's time.
+    asyncpg takes and gives back each connection in a task, behind a proxy and with a timer, for the sake of a wait, a
+    reset or an idle time that may come. Here these are there only where they are needed: together they took longer
+    than to send a statement and to read its answer.
     """
 
-    __slots__ = ()
+    async def _initialize(self) -> None:
+        await super()._initialize()
+        turns = _Turns(self._maxsize)
+        for holder in self._holders:
+            turns.put_nowait(holder)
+        self._queue = turns
+        self._sweeper: asyncio.TimerHandle = self._loop.call_later(IDLE_CONNECTION_SECONDS, self._sweep)
 
-    def acquire(self, *, timeout: float | None = ACQUIRE_TIMEOUT_SECONDS) -> asyncpg.pool.PoolAcquireContext:
-        """Take a connection, waiting for one at the most so long."""
-        return super().acquire(timeout=timeout)
-
-    async def _acquire(
-        self,
-        timeout: float | None,  # noqa: ASYNC109 -- asyncpg's
-    ) -> asyncpg.pool.PoolConnectionProxy:
-        if not self._queue.empty():
-            # Nothing to wait for but a connection being made, which has its own timeout.
-            return await super()._acquire(None)
-        async with asyncio.timeout(timeout):
-            return await super()._acquire(None)
-
-    async def release(
-        self,
-        connection: asyncpg.pool.PoolConnectionProxy,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 -- asyncpg's
-    ) -> None:
-        """Give a connection back: at once, where it was left as it was taken."""
-        own, holder = connection._con, connection._holder
-        if own is None or not own.is_idle() or holder._pool is not self or holder._generation != self._generation:
-            await super().release(connection, timeout=timeout)
+    def _sweep(self) -> None:
+        """Close connections that no request has used for long, as asyncpg would by a timer for each."""
+        if self.is_closing():
             return
-        own._on_release()
-        holder._release()
-        holder._setup_inactive_callback()
+        used_last = self._loop.time() - IDLE_CONNECTION_SECONDS
+        for holder in self._holders:
+            if holder.is_idle() and holder.is_connected() and holder._con.returned_at < used_last:
+                if self.get_size() <= self.get_min_size():
+                    break
+                holder.terminate()
+        self._sweeper = self._loop.call_later(IDLE_CONNECTION_SECONDS, self._sweep)
+
+    async def close(self) -> None:
+        """Close every connection, when each has been given back."""
+        self._sweeper.cancel()
+        await super().close()
+
+    def terminate(self) -> None:
+        """Close every connection at once."""
+        self._sweeper.cancel()
+        super().terminate()
+
+    def acquire(self) -> "_Lent":
+        """Take a connection for a block, waiting for one at the most so long."""
+        return _Lent(self, None)
+
+    async def lend(self, institution_id: int | None) -> _Loan:
+        """Take a connection that acts for an institution if one is named: at once, where there is one."""
+        loan = await self._taken()
+        connection = loan[1]
+        if institution_id is not None and connection.acts_for != institution_id:
+            try:
+                await connection.act_for(institution_id)
+            except BaseException:
+                # Cancelled, or the connection is lost: it goes back all the same, and is seen to.
+                await self.take_back(loan)
+                raise
+        return loan
+
+    async def _taken(self) -> _Loan:
+        if self._closing or self._closed:
+            raise asyncpg.InterfaceError("pool is closing")
+        queue = self._queue
+        holder = queue.at_once()
+        if holder is None:
+            async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS):
+                holder = await queue.get()
+        own = holder._con
+        if own is not None and not own.is_closed() and holder._generation == self._generation:
+            holder._in_use = self._loop.create_future()
+            return holder, own, holder._in_use
+        try:
+            # A connection to be made, which has its own timeout.
+            await holder.acquire()
+        except BaseException:
+            queue.put_nowait(holder)
+            self._schedule_min_size_maintenance()
+            raise
+        return holder, holder._con, holder._in_use
+
+    def took_back(self, loan: _Loan) -> bool:
+        """Take a connection back that was left as it was lent; return whether there is nothing more to do."""
+        holder, own, in_use = loan
+        if holder._in_use is not in_use:
+            # It was closed meanwhile, and its place in the pool has gone on to others.
+            return True
+        own.returned_at = self._loop.time()
+        if own.is_idle() and holder._generation == self._generation:
+            holder._release()
+            return True
+        return False
+
+    async def take_back(self, loan: _Loan) -> None:
+        """Take a connection back, however it was left."""
+        if not self.took_back(loan):
+            # Of a request that is cancelled, too, the connection is put in order before others have it.
+            await asyncio.shield(loan[0].release(None))
 
 
 # Migration 0013 reads it. The third argument: for the transaction only.
@@ -126,27 +257,21 @@ async def act_for(connection: asyncpg.Connection, institution_id: int) -> None:
     await connection.fetchval(_ACT_FOR, str(institution_id), True)
 
 
-class _Acting:
-    """A connection of the pool that acts for an institution, while it is held: a generator would cost more."""
+class _Lent:
+    """A connection of the pool while a block lasts. A generator would cost more."""
 
-    __slots__ = ("_connection", "_institution_id", "_pool")
+    __slots__ = ("_institution_id", "_loan", "_pool")
 
-    def __init__(self, pool: asyncpg.Pool, institution_id: int) -> None:
+    def __init__(self, pool: _Pool, institution_id: int | None) -> None:
         self._pool = pool
         self._institution_id = institution_id
 
-    async def __aenter__(self) -> asyncpg.Connection:
-        connection = self._connection = await self._pool.acquire()
-        try:
-            await connection.act_for(self._institution_id)
-        except BaseException:
-            # Cancelled, or the connection is lost: it goes back all the same, and the pool sees to it.
-            await self._pool.release(connection)
-            raise
-        return connection
+    async def __aenter__(self) -> RequestConnection:
+        self._loan = await self._pool.lend(self._institution_id)
+        return self._loan[1]
 
     async def __aexit__(self, *_: object) -> None:
-        await self._pool.release(self._connection)
+        await self._pool.take_back(self._loan)
 
 
 class InstitutionPool:
@@ -165,7 +290,7 @@ class InstitutionPool:
 
     def acquire(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
         """Take a connection that acts for the institution. Raises TimeoutError when none is to be had in time."""
-        return self._transaction() if self._for_transactions else _Acting(self._pool, self._institution_id)
+        return self._transaction() if self._for_transactions else _Lent(self._pool, self._institution_id)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[asyncpg.Connection]:
@@ -181,8 +306,16 @@ class InstitutionPool:
 
     async def fetchrow(self, sql: str, *arguments: object) -> asyncpg.Record | None:
         """Return the first row of a statement, None without one."""
-        async with self.acquire() as connection:
-            return await connection.fetchrow(sql, *arguments)
+        if self._for_transactions:
+            async with self._transaction() as connection:
+                return await connection.fetchrow(sql, *arguments)
+        # As most requests ask: the same as `acquire`, in fewer steps.
+        loan = await self._pool.lend(self._institution_id)
+        try:
+            return await loan[1].fetchrow(sql, *arguments)
+        finally:
+            if not self._pool.took_back(loan):
+                await self._pool.take_back(loan)
 
     async def fetchval(self, sql: str, *arguments: object) -> Any:
         """Return the first value of the first row of a statement, None without one."""
@@ -252,7 +385,8 @@ async def open_pool(
         max_size=max_size,
         # Statements stay prepared for as long as the connection: none is renewed for having served many.
         max_queries=2**31,
-        max_inactive_connection_lifetime=IDLE_CONNECTION_SECONDS,
+        # `_Pool` sees to it.
+        max_inactive_connection_lifetime=0,
         setup=None,
         init=_know_records,
         loop=None,

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 
 import asyncpg
@@ -67,12 +68,17 @@ class ClientBudgets(Protocol):
 
 def told(budget: int, left: float) -> dict[str, Any]:
     """Return a budget of points a minute as it is told, with what is left of its bucket."""
-    refill = budget / BUCKET_SECONDS
     return {
         "limit": budget,
-        "remaining": math.floor(min(budget, left)),
-        "refillsPerSecond": int(refill) if refill.is_integer() else round(refill, 3),
+        "remaining": math.floor(left) if left < budget else budget,
+        "refillsPerSecond": _refill(budget),
     }
+
+
+@lru_cache(maxsize=256)  # budgets are set for a client, and most have the one that is for all
+def _refill(budget: int) -> float:
+    refill = budget / BUCKET_SECONDS
+    return int(refill) if refill.is_integer() else round(refill, 3)
 
 
 @dataclass(slots=True)
@@ -116,7 +122,7 @@ class Budgets:
         """Return a client's budget as it is told; None where there is no limit."""
         if not budget:
             return None
-        bucket = self._bucket(client_id)
+        bucket = self._buckets.get(client_id) or self._bucket(client_id)
         return told(budget, bucket.share + self._left(bucket, budget))
 
     def _bucket(self, client_id: str) -> _Bucket:
@@ -131,8 +137,8 @@ class Budgets:
 
     def _left(self, bucket: _Bucket, budget: int) -> float:
         """Return the most that can be left in PostgreSQL."""
-        refilled = (self._clock() - bucket.asked_at) * budget / BUCKET_SECONDS
-        return min(budget, bucket.left + refilled)
+        left = bucket.left + (self._clock() - bucket.asked_at) * budget / BUCKET_SECONDS
+        return left if left < budget else budget
 
     def _require(self, bucket: _Bucket, budget: int, points: int, *, from_share: bool = False) -> None:
         lacking = points - bucket.share - (0 if from_share else self._left(bucket, budget))

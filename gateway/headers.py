@@ -1,5 +1,7 @@
 """The headers that every answer has: nothing here is a page to frame, a script to run, or a thing to keep."""
 
+from typing import Any
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -63,6 +65,11 @@ class RequestHeaders(Headers):
         self._values: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             self._values.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the first value of this name, or the default: a header that is not there is no exception."""
+        values = self._values.get(key.lower())
+        return default if values is None else values[0]
 
     def __contains__(self, key: object) -> bool:
         """Whether there is a header of this name."""

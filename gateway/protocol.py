@@ -3,8 +3,10 @@
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from gateway.answering import Answering
 from gateway.headers import raw_head
 
 #: A request's line and headers together; ours hold a token of 600 bytes.
@@ -14,20 +16,14 @@ MAX_HEAD_BYTES = 32_768
 HEAD_TIMEOUT_SECONDS = 10.0
 
 
-class _HeadTooLarge(Exception):
-    """The head has passed MAX_HEAD_BYTES: raised in a callback, it ends the parsing."""
-
-
 class LimitedProtocol(HttpToolsProtocol):
     """One connection. A head that is too large is answered 431, one that is too slow 408, and either is the last."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        #: What has arrived since the last whole head or piece of a body, be it parsed or not; what came in one piece
-        #: with those, at most what the loop reads at once, is let go.
+        #: What has arrived since the last whole head or piece of a body: of a head, or of the trailers after a body.
         self._waiting_bytes = 0
-        #: What has been parsed of the head, and of the trailers after its body.
-        self._head_bytes = 0
+        self._in_head = False
         self._head_deadline: asyncio.TimerHandle | None = None
         #: Nothing more is read then.
         self._refused = False
@@ -45,37 +41,32 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what has arrived, and refuse a head that has grown too large without an end."""
-        if self._refused:
-            return
-        self._waiting_bytes += len(data)
-        super().data_received(data)
-        if self._waiting_bytes > MAX_HEAD_BYTES:
-            self._refuse(431)
+        # The event loop reads up to 256 kB, in which a head that is too large could hide.
+        while data and not self._refused:
+            room = MAX_HEAD_BYTES - self._waiting_bytes
+            if not room:
+                self._refuse(431)
+                return
+            piece, data = data[:room], data[room:]
+            self._waiting_bytes += len(piece)
+            super().data_received(piece)
+        if self._in_head and self._head_deadline is None and not self._refused:
+            self._head_deadline = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self._refuse, 408)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what could not be parsed to its end."""
-        self._refuse(431 if self._head_bytes > MAX_HEAD_BYTES else 400)
+        self._refuse(400)
 
     def on_message_begin(self) -> None:
-        """Start the limits of a head."""
+        """Begin a head, which has its own time."""
         super().on_message_begin()
-        self._head_bytes = 0
+        self._in_head = True
         self._stop_deadline()
-        self._head_deadline = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self._refuse, 408)
-
-    def on_url(self, url: bytes) -> None:
-        """Count the request's line."""
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Count one header."""
-        self._count(len(name) + len(value))
-        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Stop the limits: the head is whole, and what follows is the endpoint's to limit."""
         self._waiting_bytes = 0
+        self._in_head = False
         self._stop_deadline()
         super().on_headers_complete()
 
@@ -84,10 +75,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._waiting_bytes = 0
         super().on_body(body)
 
-    def _count(self, length: int) -> None:
-        self._head_bytes += length
-        if self._head_bytes > MAX_HEAD_BYTES:
-            raise _HeadTooLarge
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
+        super()._start_asgi_task(cycle, Answering(app, cycle))  # type: ignore[arg-type]
 
     def _stop_deadline(self) -> None:
         if self._head_deadline is not None:

@@ -1,16 +1,17 @@
 """What a resolver is given besides its arguments."""
 
 import datetime
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 
 from auth.signatures import RequestSignature
 from auth.tokens import Caller
+from contributions.plain import record
 from database.pool import InstitutionPool
 from database.vault import Vault
 from resolvers.lookups import Lookups
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """Who calls, on which business date, and the way to the database."""
 

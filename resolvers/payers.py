@@ -74,7 +74,8 @@ async def payer(call: Call, resident_id: str, name: str, asked: Asked) -> Payer 
     async with call.lookups.turn(caller_id, number_index, name_index):
         found = await _find(call, number_index, name_index, asked)
         delay = 0.0 if found is not None else await call.lookups.failed(call.pool, caller_id, number_index)
-    await call.lookups.hold_back(delay)
+    if delay > 0:
+        await call.lookups.hold_back(delay)
     return found
 
 

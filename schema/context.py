@@ -1,13 +1,12 @@
 """What every field of one operation shares."""
 
-from dataclasses import dataclass
-
 import strawberry
 
+from contributions.plain import record
 from resolvers.call import Call
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Context:
     """The call itself, and how its answer is worded."""
 

@@ -21,6 +21,7 @@ from auth.signatures import RequestSignature
 from auth.tokens import Caller
 from database.pool import DATABASE_AWAY
 from gateway.admission import RETRY_AFTER_SECONDS, Admission, Overloaded
+from gateway.answering import ARRIVED
 from gateway.budgets import BudgetExceeded, ClientBudgets
 from gateway.endpoints.bearer import Gate, Refused, require_scopes
 from gateway.endpoints.graphql_request import GraphQLRequest, read_request
@@ -46,6 +47,8 @@ INVALID_DOCUMENT_COST = 10
 
 RESPONSE_TYPE = "application/graphql-response+json"
 JSON_TYPE = "application/json"
+CONTENT_TYPES = {media_type: f"{media_type}; charset=utf-8" for media_type in (JSON_TYPE, RESPONSE_TYPE)}
+CONTENT_TYPE_LINES = {name: (b"content-type", value.encode()) for name, value in CONTENT_TYPES.items()}
 
 #: A quality of RFC 9110, 12.4.2.
 _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
@@ -108,7 +111,10 @@ class GraphQLEndpoint:
                 raise Refused(405, "Use POST.", {"allow": "POST"})
             caller = await self._gate.caller_of(scope, headers)
             media_type = _media_type(headers.get("content-type", ""), ",".join(headers.getlist("accept")))
-            body = await _body(headers, receive, self._body_timeout_seconds)
+            if scope.get(ARRIVED):
+                body = await _body(headers, receive)
+            else:
+                body = await self._slow_body(headers, receive)
             exchange = await self._signing.open(scope, headers, caller, body)
             request = read_request(body)
             async with self._admission:
@@ -123,6 +129,13 @@ class GraphQLEndpoint:
         # A request that was understood is answered 200 in the older media type, whatever became of it.
         status = 200 if answer.ran or media_type == JSON_TYPE else 400
         await _send(send, status, media_type, answer.body, {}, exchange)
+
+    async def _slow_body(self, headers: Headers, receive: Receive) -> bytes:
+        try:
+            async with asyncio.timeout(self._body_timeout_seconds):
+                return await _body(headers, receive)
+        except TimeoutError:
+            raise Refused(408, "The body did not arrive in time.", _LAST) from None
 
     async def _answer(self, caller: Caller, headers: Headers, exchange: Exchange, request: GraphQLRequest) -> Answer:
         client_id = caller.client_id
@@ -225,30 +238,31 @@ def _welcome(ranges: Mapping[str, tuple[float, int]], ours: str) -> tuple[float,
     return quality, False, 0
 
 
-async def _body(headers: Headers, receive: Receive, timeout_seconds: float) -> bytes:
-    too_large = Refused(413, f"The body is larger than {MAX_BODY_BYTES} bytes.", _LAST)
+async def _body(headers: Headers, receive: Receive) -> bytes:
     length = headers.get("content-length", "0")
     if len(length) > 12 or (length.isdecimal() and int(length) > MAX_BODY_BYTES + MAX_DISCARDED_BYTES):
-        raise too_large
-    body = bytearray()
-    discarded = 0
-    try:
-        async with asyncio.timeout(timeout_seconds):
-            while discarded <= MAX_DISCARDED_BYTES:
-                message: Message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Refused(400, "The client has gone.")
-                body += message.get("body", b"")
-                if discarded or len(body) > MAX_BODY_BYTES:
-                    discarded += len(body)
-                    body.clear()
-                if not message.get("more_body", False):
-                    break
-    except TimeoutError:
-        raise Refused(408, "The body did not arrive in time.", _LAST) from None
+        raise _too_large()
+    pieces: list[bytes] = []
+    kept = discarded = 0
+    while discarded <= MAX_DISCARDED_BYTES:
+        message: Message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "The client has gone.")
+        piece = message.get("body", b"")
+        kept += len(piece)
+        pieces.append(piece)
+        if kept > MAX_BODY_BYTES:
+            discarded += sum(map(len, pieces))
+            pieces.clear()
+        if not message.get("more_body", False):
+            break
     if discarded:
-        raise too_large
-    return bytes(body)
+        raise _too_large()
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _too_large() -> Refused:
+    return Refused(413, f"The body is larger than {MAX_BODY_BYTES} bytes.", _LAST)
 
 
 async def _send(
@@ -260,13 +274,10 @@ async def _send(
     exchange: Exchange | None = None,
 ) -> None:
     body = orjson.dumps(content)
-    content_type = f"{media_type}; charset=utf-8"
-    if exchange is not None:
-        headers = {**headers, **exchange.sign(status, content_type, body)}
-    lines = [
-        (b"content-type", content_type.encode()),
-        (b"content-length", str(len(body)).encode()),
-        *((name.encode(), value.encode()) for name, value in headers.items()),
-    ]
+    lines = [CONTENT_TYPE_LINES[media_type], (b"content-length", b"%d" % len(body))]
+    if exchange is not None and exchange.signs:
+        headers = {**headers, **exchange.sign(status, CONTENT_TYPES[media_type], body)}
+    if headers:
+        lines += [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": lines})
     await send({"type": "http.response.body", "body": body})

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from auth.documents import document_id
+from contributions.plain import record
 from gateway.endpoints.bearer import Refused
 from gateway.execution.trusted import Named
 
@@ -16,7 +16,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PREFIX = "sha256:"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GraphQLRequest:
     """One operation to run: how its document is named, its name there, and the variables as they came."""
 

@@ -2,13 +2,13 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 
 import structlog
 from graphql import ExecutionResult, FieldNode, GraphQLError, GraphQLSchema, execute
 
+from contributions.plain import record
 from gateway.execution.compiled import FIRST_RUNS, Compiler
 from gateway.execution.documents import InvalidDocument, Operation
 from gateway.execution.values import without_values
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 Wording = Callable[[BaseException], tuple[str, str, dict[str, Any]] | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """The response to one request; `ran` tells whether any of the operation has run."""
 

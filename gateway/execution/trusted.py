@@ -8,7 +8,6 @@ queries): each process keeps those by client, so that nobody uses or learns of a
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -16,6 +15,7 @@ from graphql import GraphQLError
 
 from auth import documents as registered
 from auth.documents import ClientLimits, document_id
+from contributions.plain import record
 from gateway.execution.documents import Document, DocumentStore, InvalidDocument
 
 #: How long what an operator took back may still be answered for. What was registered is seen at once.
@@ -32,7 +32,7 @@ class NotTrusted(Exception):
     """The client is limited to its trusted documents, and this is none of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Named:
     """How a request says what to run: by text, by id, or by both; `persist` asks to keep the text under the id."""
 

@@ -12,10 +12,9 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
 )
-from graphql.execution.values import VariableValues
 from graphql.type.directives import GraphQLDisableErrorPropagationDirective
 
-from gateway.execution.compiled.arguments import Variables
+from gateway.execution.compiled.arguments import ReadVariables, Variables
 from gateway.execution.compiled.completion import NotCovered
 from gateway.execution.compiled.conditions import condition_variables
 from gateway.execution.compiled.generator import Generator
@@ -97,10 +96,12 @@ class Compiler:
         plan = self._plan(plans, operation, values)
         return None if plan is None else await plan.execute(Run(values, context))
 
-    def _plan(self, plans: Plans, operation: _Operation, values: VariableValues) -> Plan | None:
-        conditions = tuple(values.coerced.get(name) for name in operation.conditions)
-        if not all(isinstance(condition, bool) for condition in conditions):
-            return None
+    def _plan(self, plans: Plans, operation: _Operation, values: ReadVariables) -> Plan | None:
+        conditions: tuple[object, ...] = ()
+        if operation.conditions:
+            conditions = tuple(values.coerced.get(name) for name in operation.conditions)
+            if not all(isinstance(condition, bool) for condition in conditions):
+                return None
         if conditions in plans.by_conditions:
             plan = plans.by_conditions[conditions]
             if plan is not None:
@@ -121,7 +122,7 @@ class Compiler:
             self._kept_fields -= oldest.field_count
             del holder.by_conditions[key]
 
-    def _compiled(self, operation: _Operation, values: VariableValues) -> Plan | None:
+    def _compiled(self, operation: _Operation, values: ReadVariables) -> Plan | None:
         node = operation.shared.operation
         special = GraphQLDisableErrorPropagationDirective.name
         if any(directive.name.value == special for directive in node.directives or ()) or any(
@@ -129,7 +130,7 @@ class Compiler:
         ):
             return None
         try:
-            generator = Generator(operation.shared, values, hide_suggestions=self._hide_suggestions)
+            generator = Generator(operation.shared, values.with_sources(), hide_suggestions=self._hide_suggestions)
             roots = generator.roots()
         except (NotCovered, RecursionError):
             return None

@@ -22,7 +22,10 @@ class Plan:
     async def execute(self, run: Run) -> ExecutionResult:
         """Run the operation once."""
         try:
-            data = await (self._serially(run) if self._serial else self._together(run))
+            if len(self._roots) == 1:
+                data = {self._roots[0].planned.key: await _answered(self._roots[0], run)}
+            else:
+                data = await (self._serially(run) if self._serial else self._together(run))
         except GraphQLError as error:
             run.keep(error, None)
             return ExecutionResult(None, run.errors)
@@ -31,8 +34,7 @@ class Plan:
     async def _serially(self, run: Run) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for root in self._roots:
-            value = _started(root, run)
-            data[root.planned.key] = await value if isinstance(value, CoroutineType) else value
+            data[root.planned.key] = await _answered(root, run)
         return data
 
     async def _together(self, run: Run) -> dict[str, Any]:
@@ -54,6 +56,15 @@ class Plan:
             answers = await gather_with_cancel(*(data[key] for key in waiting))
             data.update(zip(waiting, answers, strict=True))
         return data
+
+
+async def _answered(root: RootField, run: Run) -> Any:
+    """Return a root field's answer."""
+    try:
+        value = root.resolve(run)
+        return root.complete(await value if is_awaitable(value) else value, run)
+    except Exception as error:
+        return _null(root, error, run)
 
 
 def _started(root: RootField, run: Run) -> Any:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from graphql import (
     FieldNode,
@@ -48,18 +48,32 @@ class PlannedField:
     memo: dict[str, Any] = field(default_factory=dict)
 
 
+class Values(Protocol):
+    """The variables of one execution."""
+
+    coerced: dict[str, Any]
+
+    def with_sources(self) -> VariableValues:
+        """Return them with what each was read from."""
+
+
 class Run:
     """One execution: its variables and context, and the errors so far."""
 
-    __slots__ = ("_nulled", "context", "errors", "root_value", "variable_values", "variables")
+    __slots__ = ("_nulled", "_values", "context", "errors", "root_value", "variables")
 
-    def __init__(self, variable_values: VariableValues, context: object) -> None:
-        self.variable_values = variable_values
-        self.variables: Mapping[str, Any] = variable_values.coerced
+    def __init__(self, values: Values, context: object) -> None:
+        self._values = values
+        self.variables: Mapping[str, Any] = values.coerced
         self.context = context
         self.root_value = None
         self.errors: list[GraphQLError] = []
         self._nulled: set[Place] = set()
+
+    @property
+    def variable_values(self) -> VariableValues:
+        """Return the variables as graphql-core has them."""
+        return self._values.with_sources()
 
     def add(self, error: Exception, planned: PlannedField, place: Place) -> None:
         """Keep the error of a field that becomes null."""
