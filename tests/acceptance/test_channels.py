@@ -226,6 +226,8 @@ def test_nothing_but_our_own_style_and_forms_is_allowed(server: Server) -> None:
     policy = response.headers["content-security-policy"]
     assert policy == "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     assert response.headers["cache-control"] == "no-store"
+    # Or a browser that says nothing else of a form would not say of which origin it is.
+    assert response.headers["referrer-policy"] == "same-origin"
     assert "<script" not in response.text
     assert "style=" not in response.text
 
