@@ -6,11 +6,9 @@ import pytest
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
 from schema.contract import schema
-from tests.resolvers.test_statements import Desk, desk, sandbox_copy
+from tests.desk import CountingDesk as Desk
 
 pytestmark = pytest.mark.anyio
-
-__all__ = ["desk", "sandbox_copy"]
 
 WANG = {"residentId": "369999199001010035", "name": "王芳"}
 EVERYTHING_PAID = {"residentId": "369999199508170054", "name": "李静"}

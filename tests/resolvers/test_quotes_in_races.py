@@ -11,11 +11,9 @@ from database.pool import InstitutionPool
 from resolvers import quotes
 from resolvers.asking import NOTHING
 from resolvers.call import Call
-from tests.resolvers.test_statements import Desk, desk, sandbox_copy
+from tests.desk import CountingDesk as Desk
 
 pytestmark = pytest.mark.anyio
-
-__all__ = ["desk", "sandbox_copy"]
 
 JANUARY = months.parse("2020-01")
 #: 李静, who has paid everything.
