@@ -90,7 +90,7 @@ class Confirmation:
         return self.jkt == held.jkt and (self.x5t_s256 is None or self.x5t_s256 == held.x5t_s256)
 
 
-_UNBOUND: Final = Confirmation()
+UNBOUND: Final = Confirmation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class AccessTokenGenerator(JWTBearerTokenGenerator):  # type: ignore[misc]  # Au
     Authlib's own are RS256, the client's id as the audience, and ten days for client credentials.
     """
 
-    def __init__(self, issuer: str, key: ECKey, confirmation: Confirmation = _UNBOUND) -> None:
+    def __init__(self, issuer: str, key: ECKey, confirmation: Confirmation = UNBOUND) -> None:
         super().__init__(issuer, alg=ALGORITHM, expires_generator=LIFETIME_SECONDS)
         self._key = key
         self.confirmation = confirmation
@@ -186,7 +186,7 @@ class TokenVerifier:
             scope={"essential": True},
         )
 
-    def remembered(self, token: str, held: Confirmation = _UNBOUND) -> Caller | None:
+    def remembered(self, token: str, held: Confirmation = UNBOUND) -> Caller | None:
         """Return the holder of a token that was verified lately, without waiting. None: ask `verify`.
 
         `held` is what the sender has proved to hold, with this very request.
@@ -205,7 +205,7 @@ class TokenVerifier:
         self._memory.move_to_end(digest)
         return memory.caller
 
-    async def verify(self, token: str, held: Confirmation = _UNBOUND) -> Caller:
+    async def verify(self, token: str, held: Confirmation = UNBOUND) -> Caller:
         """Return the holder of the token. `held` is what the sender has proved to hold, with this very request.
 
         Raises InvalidToken when the token is none of ours, not for this API, expired or revoked, bound to what

@@ -47,6 +47,8 @@ INVALID_DOCUMENT_COST = 10
 
 RESPONSE_TYPE = "application/graphql-response+json"
 JSON_TYPE = "application/json"
+CONTENT_TYPES = {media_type: f"{media_type}; charset=utf-8" for media_type in (JSON_TYPE, RESPONSE_TYPE)}
+CONTENT_TYPE_LINES = {name: (b"content-type", value.encode()) for name, value in CONTENT_TYPES.items()}
 
 #: A quality of RFC 9110, 12.4.2.
 _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
@@ -272,10 +274,9 @@ async def _send(
     exchange: Exchange | None = None,
 ) -> None:
     body = orjson.dumps(content)
-    content_type = f"{media_type}; charset=utf-8"
-    lines = [(b"content-type", content_type.encode()), (b"content-length", b"%d" % len(body))]
-    if exchange is not None:
-        headers = {**headers, **exchange.sign(status, content_type, body)}
+    lines = [CONTENT_TYPE_LINES[media_type], (b"content-length", b"%d" % len(body))]
+    if exchange is not None and exchange.signs:
+        headers = {**headers, **exchange.sign(status, CONTENT_TYPES[media_type], body)}
     if headers:
         lines += [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": lines})

@@ -60,10 +60,14 @@ class Exchange:
         """Sign the answer by this key."""
         self._answering = key
 
+    @property
+    def signs(self) -> bool:
+        """Whether the answer is signed: it is that of an operation that moves money."""
+        return self._answering is not None
+
     def sign(self, status: int, content_type: str, body: bytes) -> dict[str, str]:
-        """Return the header lines that sign the answer; none for an operation that moves no money."""
-        if self._answering is None:
-            return {}
+        """Return the header lines that sign the answer."""
+        assert self._answering is not None, "an answer that is signed"
         private_key = self._answering.private_key
         assert private_key is not None  # the key ring's current key signs
         key_id = self._answering.kid or self._answering.thumbprint()

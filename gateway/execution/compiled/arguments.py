@@ -2,7 +2,7 @@
 
 import datetime
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLField,
+    GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLSchema,
     Undefined,
@@ -19,11 +20,13 @@ from graphql import (
     VariableNode,
     get_argument_values,
     get_named_type,
+    get_nullable_type,
     get_variable_values,
     is_input_object_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
+    is_required_input_field,
 )
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource, coerce_argument
@@ -115,13 +118,13 @@ class Variables:
         self._max_errors = max_errors
         self._hide_suggestions = hide_suggestions
         signatures = [get_variable_signature(schema, definition) for definition in definitions]
-        self._signatures: list[tuple[GraphQLVariableSignature, bool]] | None = []
+        self._signatures: list[tuple[GraphQLVariableSignature, _Coerce, bool]] | None = []
         for signature, definition in zip(signatures, definitions, strict=True):
             if isinstance(signature, GraphQLError) or _may_nest_without_end(signature.type, ()):
                 # graphql-core counts how deep such a value goes.
                 self._signatures = None
                 break
-            self._signatures.append((signature, definition.default_value is not None))
+            self._signatures.append((signature, _coercer(signature.type), definition.default_value is not None))
 
     def read(self, inputs: Mapping[str, Any]) -> "ReadVariables | list[GraphQLError]":
         """Return the values, or what graphql-core says is wrong with them."""
@@ -141,18 +144,17 @@ class Variables:
         """Return what each variable was read from, of inputs that could be read quickly."""
         return {
             signature.name: VariableValueSource(signature, inputs.get(signature.name, Undefined))
-            for signature, _ in self._signatures or ()
+            for signature, _, _ in self._signatures or ()
         }
 
     def _read_quickly(self, inputs: Mapping[str, Any]) -> dict[str, Any] | None:
         if self._signatures is None:
             return None
         coerced: dict[str, Any] = {}
-        for signature, has_default in self._signatures:
+        for signature, coerce, has_default in self._signatures:
             name = signature.name
             if name in inputs:
-                given = inputs[name]
-                value = _coerced(given, signature.type)
+                value = coerce(inputs[name])
                 if value is Undefined:
                     return None
                 coerced[name] = value
@@ -197,15 +199,63 @@ class ReadVariables:
         return values
 
 
-def _coerced(given: Any, input_type: GraphQLInputType) -> Any:
-    """Return a value as graphql-core reads it, Undefined for one that it refuses."""
-    if is_non_null_type(input_type) and is_leaf_type(input_type.of_type) and given is not None:
-        # What most variables are, and no more than this.
+#: Reads a value as graphql-core does, with the type looked through once. Undefined: graphql-core says what is wrong.
+_Coerce = Callable[[Any], Any]
+
+
+def _coercer(input_type: GraphQLInputType) -> _Coerce:
+    """Return what reads values of a type that has no end of nesting in it."""
+    required = is_non_null_type(input_type)
+    named: Any = get_nullable_type(input_type)
+    if is_leaf_type(named):
+        return _leaf_coercer(named.coerce_input_value, Undefined if required else None)
+    if is_input_object_type(named) and not named.is_one_of and named.out_type is GraphQLInputObjectType.out_type:
+        return _object_coercer(named, input_type)
+    return lambda given: coerce_input_value(given, input_type)
+
+
+def _leaf_coercer(coerce: _Coerce, null: Any) -> _Coerce:
+    def read(given: Any) -> Any:
+        if given is None:
+            return null
         try:
-            return input_type.of_type.coerce_input_value(given)
+            return coerce(given)
         except Exception:  # whatever a scalar raises: graphql-core then says what it was
             return Undefined
-    return coerce_input_value(given, input_type)
+
+    return read
+
+
+def _object_coercer(named: GraphQLInputObjectType, input_type: GraphQLInputType) -> _Coerce:
+    fields: list[tuple[str, str, _Coerce, bool, Any]] = []
+    for name, field in named.fields.items():
+        try:
+            default = coerce_default_value(field)
+        except TypeError:
+            return lambda given: coerce_input_value(given, input_type)
+        if default is not Undefined and not isinstance(default, _UNCHANGING):
+            return lambda given: coerce_input_value(given, input_type)
+        fields.append((name, field.out_name or name, _coercer(field.type), is_required_input_field(field), default))
+
+    def read(given: Any) -> Any:
+        if given.__class__ is not dict:
+            return coerce_input_value(given, input_type)
+        read_fields: dict[str, Any] = {}
+        known = 0
+        for name, out_name, coerce, required, default in fields:
+            if name in given:
+                known += 1
+                value = coerce(given[name])
+                if value is Undefined:
+                    return Undefined
+                read_fields[out_name] = value
+            elif required:
+                return Undefined
+            elif default is not Undefined:
+                read_fields[out_name] = default
+        return read_fields if known == len(given) else Undefined
+
+    return read
 
 
 def _may_nest_without_end(input_type: GraphQLInputType, above: tuple[str, ...]) -> bool:

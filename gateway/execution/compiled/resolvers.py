@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from typing import Any
 
-from graphql import GraphQLField, GraphQLSchema, get_nullable_type, is_leaf_type
+from graphql import GraphQLField, GraphQLSchema
 from graphql.execution import default_field_resolver
-from strawberry.relay.types import GlobalID
-from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 from strawberry.types.field import StrawberryField
+
+from gateway.execution.compiled.inputs import NotConverted, conversion_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +64,15 @@ def resolver_of(schema: GraphQLSchema, definition: GraphQLField) -> Resolver:
     call = field.base_resolver.wrapped_func
     names = converter.config.name_converter
     arguments = {names.from_argument(argument): argument for argument in field.arguments}
-    if not callable(call) or not all(
-        name in definition.args
-        and is_leaf_type(get_nullable_type(definition.args[name].type))
-        and _is_handed_on(argument.type)
-        for name, argument in arguments.items()
-    ):
-        # Strawberry makes input objects and lists of what graphql-core read.
+    if not callable(call) or not all(name in definition.args for name in arguments):
+        return bound
+    try:
+        conversions = {each.python_name: conversion_of(each.type, converter) for each in field.arguments}
+    except NotConverted:
         return bound
     resolver = field.base_resolver
     return Function(
-        call=call,
+        call=_converting(call, {name: convert for name, convert in conversions.items() if convert is not None}),
         is_async=field.is_async,
         parameters={name: argument.python_name for name, argument in arguments.items()},
         takes_self=resolver.self_parameter is not None,
@@ -87,13 +85,19 @@ def resolver_of(schema: GraphQLSchema, definition: GraphQLField) -> Resolver:
     )
 
 
-def _is_handed_on(argument_type: Any) -> bool:
-    """Return whether Strawberry hands a leaf on as graphql-core read it."""
-    if isinstance(argument_type, StrawberryMaybe):
-        return False
-    if isinstance(argument_type, StrawberryOptional):
-        return _is_handed_on(argument_type.of_type)
-    return argument_type is not GlobalID
+def _converting(call: Callable[..., Any], conversions: Mapping[str, Callable[[Any], Any]]) -> Callable[..., Any]:
+    """Return the function, called with what Strawberry makes of some of its arguments."""
+    if not conversions:
+        return call
+    converted = tuple(conversions.items())
+
+    def converting(*positional: Any, **arguments: Any) -> Any:
+        for name, convert in converted:
+            if name in arguments:
+                arguments[name] = convert(arguments[name])
+        return call(*positional, **arguments)
+
+    return converting
 
 
 def _can_be_written(name: str) -> bool:
