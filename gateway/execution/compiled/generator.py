@@ -1,5 +1,6 @@
 """Writes the Python of one operation: a function for each kind of object under each selection."""
 
+import keyword
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -212,26 +213,24 @@ class Generator:
         else:
             parameters = {each: each for each in definition.args}
             given = [source, info]
-        lines: list[str] = []
-        if definition.args:
-            lines = self._arguments(definition, planned, parameters)
-            given.append("**arguments")
-        return [*lines, f"value = {name(resolver.call)}({', '.join(given)})"]
+        return self._calling(name(resolver.call), given, definition, planned, parameters)
 
-    def _arguments(self, definition: GraphQLField, planned: PlannedField, parameters: dict[str, str]) -> list[str]:
-        """Return the lines that let `arguments` be the resolver's."""
+    def _calling(
+        self, call: str, given: list[str], definition: GraphQLField, planned: PlannedField, parameters: dict[str, str]
+    ) -> list[str]:
+        """Return the lines that call a resolver with what is given to it, and the field's arguments."""
         name = self._source.name
         node = planned.nodes[0]
-        read = (
-            f"arguments = {name(read_arguments)}"
-            f"({name(definition)}, {name(node)}, run, {self._hide_suggestions}, {name(parameters)})"
-        )
+        if not definition.args:
+            return [f"value = {call}({', '.join(given)})"]
+        read = f"{name(definition)}, {name(node)}, run, {self._hide_suggestions}, {name(parameters)}"
+        anew = f"value = {call}({', '.join([*given, f'**{name(read_arguments)}({read})'])})"
         arguments = planned_arguments(definition, node)
         if arguments is None:
-            return [read]
+            return [anew]
         lines: list[str] = []
         unusual: list[str] = []
-        given: list[str] = []
+        named = list(given)
         for argument_name, argument in arguments.items():
             if isinstance(argument, Constant):
                 value = name(argument.value)
@@ -241,8 +240,9 @@ class Generator:
                 unusual.append(f"{value} is {name(Undefined)}")
                 if not argument.nullable:
                     unusual[-1] += f" or {value} is None"
-            given.append(f"{parameters[argument_name]!r}: {value}")
-        usual = f"arguments = {{{', '.join(given)}}}"
+            parameter = parameters[argument_name]
+            named.append(f"**{{{parameter!r}: {value}}}" if keyword.iskeyword(parameter) else f"{parameter}={value}")
+        usual = f"value = {call}({', '.join(named)})"
         if not unusual:
             return [usual]
-        return [*lines, f"if {' or '.join(unusual)}:", *indented([read]), "else:", *indented([usual])]
+        return [*lines, f"if {' or '.join(unusual)}: {anew}", f"else: {usual}"]

@@ -251,6 +251,19 @@ async def test_a_list_that_an_argument_brings_is_no_other_runs() -> None:
         assert answer(await compiled.run(text))[0] == {"x": 3, "y": 2}
 
 
+async def test_arguments_may_have_the_names_of_pythons_own_words() -> None:
+    def told(_root: object, _info: object, **arguments: Any) -> str:
+        return str(sorted(arguments.items()))
+
+    compiled = resolving("type Query { a(from: Int, class: Int = 3, as: Int, value: Int): String }", a=told)
+    assert answer(await compiled.run("query ($n: Int) { a(from: $n, as: 1, value: 2) b: a }", n=5))[0] == {
+        "a": "[('as', 1), ('class', 3), ('from', 5), ('value', 2)]",
+        "b": "[('class', 3)]",
+    }
+    text = "query ($n: Int) { a(from: $n) }"
+    assert answer(await compiled.run(text))[0] == {"a": "[('class', 3)]"}
+
+
 async def test_a_plan_goes_with_its_operation() -> None:
     compiled = Compiled()
     text = "{ __typename }"
