@@ -178,6 +178,79 @@ BEGIN
 END
 $$;
 
+-- As before, in one statement: the job is enqueue_job's.
+CREATE OR REPLACE FUNCTION post_payment() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_kind text;
+BEGIN
+    v_kind := CASE
+        WHEN TG_OP = 'INSERT' THEN 'ACCEPTED'
+        WHEN NEW.reversed_at IS DISTINCT FROM OLD.reversed_at THEN 'REVERSED'
+        WHEN NEW.refunded_at IS DISTINCT FROM OLD.refunded_at THEN 'REFUNDED'
+    END;
+    IF v_kind IS NOT NULL THEN
+        -- A bank that asks again right after its answer hears what the answer said.
+        WITH posting AS (
+            INSERT INTO postings (payment_id, kind) VALUES (NEW.id, v_kind) RETURNING id
+        )
+
+        INSERT INTO pgqueuer (priority, entrypoint, payload, status, execute_after)
+        SELECT 0, 'posting', convert_to(p.id::text, 'UTF8'), 'queued', now() + interval '2 s' FROM posting AS p;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- As before, but for its last step, which is an expression.
+CREATE OR REPLACE FUNCTION audit_payment() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    payment payments := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+    v_action text;
+    -- As in submit_payment.
+    v_done text;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW IS NOT DISTINCT FROM OLD THEN
+            RETURN NULL;
+        END IF;
+        v_action := CASE
+            WHEN NEW.reversed_at IS DISTINCT FROM OLD.reversed_at THEN 'PAYMENT_REVERSED'
+            WHEN NEW.refunded_at IS DISTINCT FROM OLD.refunded_at THEN 'PAYMENT_REFUNDED'
+            WHEN NEW.posted_at IS DISTINCT FROM OLD.posted_at THEN 'PAYMENT_POSTED'
+            ELSE 'PAYMENT_CHANGED'
+        END;
+    ELSE
+        v_action := CASE TG_OP WHEN 'INSERT' THEN 'PAYMENT_ACCEPTED' ELSE 'PAYMENT_REMOVED' END;
+    END IF;
+    -- Branch, teller and the reason of a reversal are free text.
+    v_done := append_audit(
+        audit_lane_of_payer(payment.payer_id), v_action, 'payment:' || payment.id,
+        jsonb_build_object(
+            'institution_id', payment.institution_id,
+            'client_id', payment.client_id,
+            'channel', payment.channel,
+            'bank_reference', payment.bank_reference,
+            'quote_id', payment.quote_id,
+            'bill_id', payment.bill_id,
+            'payer_id', payment.payer_id,
+            'insurance', payment.insurance,
+            'pooling_area', payment.pooling_area,
+            'months', payment.months,
+            'amount', payment.amount,
+            'collected_at', payment.collected_at,
+            'business_date', payment.business_date,
+            'posted_at', payment.posted_at,
+            'reversed_at', payment.reversed_at,
+            'reversed_by', payment.reversed_by,
+            'refunded_at', payment.refunded_at
+        )
+    );
+    RETURN NULL;
+END
+$$;
+
 -- A quote and a payment name a client and its institution. One look-up holds both, and that they belong together.
 ALTER TABLE clients ADD CONSTRAINT clients_institution UNIQUE (id, institution_id);
 ALTER TABLE quotes
