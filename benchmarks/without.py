@@ -40,8 +40,9 @@ class Boundless(Budgets):
     def require_any(self, client_id: str, budget: int) -> None:
         """Nothing."""
 
-    async def spend(self, client_id: str, budget: int, points: int) -> None:
-        """Nothing."""
+    def spent_at_once(self, client_id: str, budget: int, points: int) -> bool:
+        """Everything."""
+        return True
 
     def told(self, client_id: str, budget: int) -> None:
         """Nothing."""
@@ -50,10 +51,11 @@ class Boundless(Budgets):
 class Unshed(Admission):
     """Lets everything in at once."""
 
-    async def __aenter__(self) -> None:
-        """Nothing."""
+    def entered(self) -> bool:
+        """At once."""
+        return True
 
-    async def __aexit__(self, *_: object) -> None:
+    def leave(self) -> None:
         """Nothing."""
 
 

@@ -5,6 +5,7 @@ import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
@@ -215,10 +216,14 @@ async def _endpoints(
     lookups = watched_lookups(settings, metrics)
     signing = MessageSigning(f"{issuer}/graphql", signature_keys, keys)
 
+    @lru_cache(maxsize=256)  # there are fewer
+    def pool_of(institution_id: int) -> InstitutionPool:
+        return InstitutionPool(pool, institution_id, for_transactions=settings.statement_cache_size == 0)
+
     def make_context(caller: Caller, accept_language: str | None, signature: RequestSignature | None) -> Context:
         call = Call(
             caller,
-            InstitutionPool(pool, caller.institution_id, for_transactions=settings.statement_cache_size == 0),
+            pool_of(caller.institution_id),
             vault,
             settings.today(),
             settings.quote_ttl,

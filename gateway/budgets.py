@@ -59,6 +59,9 @@ class ClientBudgets(Protocol):
     def require_any(self, client_id: str, budget: int) -> None:
         """Raise BudgetExceeded where not a point can be left; `budget` is in points a minute, 0 for no limit."""
 
+    def spent_at_once(self, client_id: str, budget: int, points: int) -> bool:
+        """Spend points of what this process holds; return False, with nothing spent, where `spend` has to ask."""
+
     async def spend(self, client_id: str, budget: int, points: int) -> None:
         """Spend points, at most a bucket. Raises BudgetExceeded, or as asyncpg does when PostgreSQL can't be asked."""
 
@@ -101,8 +104,18 @@ class Budgets:
     def require_any(self, client_id: str, budget: int) -> None:
         """Raise BudgetExceeded where not a point can be left; `budget` is in points a minute, 0 for no limit."""
         bucket = self._buckets.get(client_id)
-        if budget and bucket is not None:
+        if budget and bucket is not None and bucket.share < 1:
             self._require(bucket, budget, 1)
+
+    def spent_at_once(self, client_id: str, budget: int, points: int) -> bool:
+        """Spend points of the share; return False, with nothing spent, where it is too small."""
+        if not budget:
+            return True
+        bucket = self._bucket(client_id)
+        if bucket.share < points:
+            return False
+        bucket.share -= points
+        return True
 
     async def spend(self, client_id: str, budget: int, points: int) -> None:
         """Spend points, at most a bucket. Raises BudgetExceeded, or as asyncpg does when PostgreSQL can't be asked."""

@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Set where the endpoint has set none of that name: keys and metadata may be kept, and a page may style itself.
-STRICT = (
+STRICT: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -49,8 +49,10 @@ class StrictHeaders:
         async def completed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", ())
-                given = _STRICT_NAMES.intersection([name.lower() for name, _ in headers])
-                missing = [line for line in STRICT if line[0] not in given] if given else STRICT
+                given = {name.lower() for name, _ in headers}
+                missing = STRICT
+                if not given.isdisjoint(_STRICT_NAMES):
+                    missing = tuple(line for line in STRICT if line[0] not in given)
                 message = {**message, "headers": [*headers, *missing]}
             await send(message)
 

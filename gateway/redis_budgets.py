@@ -90,6 +90,10 @@ class RedisBudgets:
         elif budget:
             self._require(client_id, budget, 1)
 
+    def spent_at_once(self, client_id: str, budget: int, points: int) -> bool:
+        """Spend nothing: it is Redis that is asked each time. True where there is no limit."""
+        return not budget
+
     async def spend(self, client_id: str, budget: int, points: int) -> None:
         """Spend points, at most a bucket. Raises BudgetExceeded; while Redis is away also what Budgets.spend does."""
         if not budget:

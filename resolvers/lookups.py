@@ -124,14 +124,23 @@ class _Turn:
         self._key = key
         self._name = name
 
-    async def __aenter__(self) -> None:
-        while (under_way := self._all.get(self._key)) is not None and under_way.name != self._name:
-            await under_way.wait()
+    def begun(self) -> bool:
+        """Begin, unless another name is being tried for the number: `wait` for that."""
+        under_way = self._all.get(self._key)
         if under_way is None:
             under_way = self._all[self._key] = _UnderWay(self._name)
+        elif under_way.name != self._name:
+            return False
         under_way.count += 1
+        return True
 
-    async def __aexit__(self, *_: object) -> None:
+    async def wait(self) -> None:
+        """Begin when nobody tries another name for the number."""
+        while not self.begun():
+            await self._all[self._key].wait()
+
+    def end(self) -> None:
+        """Let the next one go on."""
         under_way = self._all[self._key]
         under_way.count -= 1
         if under_way.count == 0:

@@ -66,9 +66,14 @@ async def payer(call: Call, resident_id: str, name: str, asked: Asked) -> Payer 
     caller_id = call.caller.client_id
     number_index = call.vault.resident_id_index(resident_id)
     name_index = call.vault.name_index(resident_id, name)
-    async with call.lookups.turn(caller_id, number_index, name_index):
+    turn = call.lookups.turn(caller_id, number_index, name_index)
+    if not turn.begun():
+        await turn.wait()
+    try:
         found = await _find(call, number_index, name_index, asked)
         delay = 0.0 if found is not None else await call.lookups.failed(call.pool, caller_id, number_index)
+    finally:
+        turn.end()
     if delay > 0:
         await call.lookups.hold_back(delay)
     return found

@@ -141,8 +141,13 @@ def check_size(operation: OperationDefinitionNode, fragments: Mapping[str, Fragm
             raise TooLarge(f"The operation {what}: {measured}, at most {limit}.", operation)
 
 
+_NESTING = frozenset({dict, list})
+
+
 def variables_too_large(variables: Mapping[str, Any]) -> str | None:
     """Return what is wrong with the size of variables, without a word of theirs; None when nothing is."""
+    if len(variables) <= MAX_VALUES and _NESTING.isdisjoint(map(type, variables.values())):
+        return None
     count = 0
     level: list[Any] = [variables]
     for _ in range(MAX_VALUE_DEPTH + 1):
