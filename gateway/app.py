@@ -100,10 +100,10 @@ class Gateway:
         # /graphql/ is no path of ours: a redirect would send a token wherever a Host header says.
         self.routed.router.redirect_slashes = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request, or live through the server's start and end."""
         endpoint = self.direct.get(scope["path"], self.routed) if scope["type"] == "http" else self.routed
-        await endpoint(scope, receive, send)
+        return endpoint(scope, receive, send)
 
 
 @asynccontextmanager
