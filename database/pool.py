@@ -229,23 +229,18 @@ class _Pool(asyncpg.Pool):  # type: ignore[misc] # asyncpg has no types
             raise
         return holder, holder._con, holder._in_use
 
-    def took_back(self, loan: _Loan) -> bool:
-        """Take a connection back that was left as it was lent; return whether there is nothing more to do."""
+    async def take_back(self, loan: _Loan) -> None:
+        """Take a connection back: at once, where it was left as it was lent."""
         holder, own, in_use = loan
         if holder._in_use is not in_use:
             # It was closed meanwhile, and its place in the pool has gone on to others.
-            return True
+            return
         own.returned_at = self._loop.time()
         if own.is_idle() and holder._generation == self._generation:
             holder._release()
-            return True
-        return False
-
-    async def take_back(self, loan: _Loan) -> None:
-        """Take a connection back, however it was left."""
-        if not self.took_back(loan):
+        else:
             # Of a request that is cancelled, too, the connection is put in order before others have it.
-            await asyncio.shield(loan[0].release(None))
+            await asyncio.shield(holder.release(None))
 
 
 # Migration 0013 reads it. The third argument: for the transaction only.
@@ -306,16 +301,8 @@ class InstitutionPool:
 
     async def fetchrow(self, sql: str, *arguments: object) -> asyncpg.Record | None:
         """Return the first row of a statement, None without one."""
-        if self._for_transactions:
-            async with self._transaction() as connection:
-                return await connection.fetchrow(sql, *arguments)
-        # As most requests ask: the same as `acquire`, in fewer steps.
-        loan = await self._pool.lend(self._institution_id)
-        try:
-            return await loan[1].fetchrow(sql, *arguments)
-        finally:
-            if not self._pool.took_back(loan):
-                await self._pool.take_back(loan)
+        async with self.acquire() as connection:
+            return await connection.fetchrow(sql, *arguments)
 
     async def fetchval(self, sql: str, *arguments: object) -> Any:
         """Return the first value of the first row of a statement, None without one."""

@@ -22,10 +22,8 @@ class Plan:
     async def execute(self, run: Run) -> ExecutionResult:
         """Run the operation once."""
         try:
-            if len(self._roots) == 1:
-                data = {self._roots[0].planned.key: await _answered(self._roots[0], run)}
-            else:
-                data = await (self._serially(run) if self._serial else self._together(run))
+            one_by_one = self._serial or len(self._roots) == 1
+            data = await (self._serially(run) if one_by_one else self._together(run))
         except GraphQLError as error:
             run.keep(error, None)
             return ExecutionResult(None, run.errors)
