@@ -33,7 +33,7 @@ from benchmarks.servers import Running, running
 from benchmarks.workloads import COLLECTED_AT, MARKERS, SEED, TITLES, Dialect
 from database.embedded import SETTINGS, EmbeddedPostgres
 from database.pool import connect
-from tests.databases import fresh_database
+from tests.databases import fetch, fresh_database
 
 MARK = "make bench-growth"
 WORKLOADS = ("payer", "bills", "quote", "payment")
@@ -185,11 +185,11 @@ def _kept(postgres: str, payers: int, everywhere: set[int] | None) -> tuple[str,
     """Return the kept database of a size with its population, written now if it is not there whole."""
     name = f"growth_{payers}"
     url = urlsplit(postgres)._replace(path=f"/{name}").geturl()
-    if asyncio.run(_is_whole(postgres, name)):
+    if _is_whole(postgres, name):
         population = asyncio.run(found(url, payers))
         return url, population, f"{payers:,} payers were there, {population.bytes / 1e9:.2f} GB. "
     population, told = _populated(url, payers, everywhere)
-    asyncio.run(_executed(postgres, f"COMMENT ON DATABASE {name} IS '{_WHOLE}'"))
+    fetch(postgres, f"COMMENT ON DATABASE {name} IS '{_WHOLE}'")
     return url, population, told
 
 
@@ -216,26 +216,14 @@ _BY_INDEX = (
 )
 
 
-async def _is_whole(postgres: str, name: str) -> bool:
+def _is_whole(postgres: str, name: str) -> bool:
     """Return whether a database was filled to its end; else there is an empty one now."""
-    connection = await connect(postgres)
-    try:
-        comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1"
-        if await connection.fetchval(comment, name) == _WHOLE:
-            return True
-        await connection.execute(f"DROP DATABASE IF EXISTS {name}")
-        await connection.execute(f"CREATE DATABASE {name}")
-        return False
-    finally:
-        await connection.close()
-
-
-async def _executed(url: str, sql: str) -> None:
-    connection = await connect(url)
-    try:
-        await connection.execute(sql)
-    finally:
-        await connection.close()
+    comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1"
+    if fetch(postgres, comment, name) == [(_WHOLE,)]:
+        return True
+    fetch(postgres, f"DROP DATABASE IF EXISTS {name}")
+    fetch(postgres, f"CREATE DATABASE {name}")
+    return False
 
 
 #: What a kept database is called once it is filled.
