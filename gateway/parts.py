@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
-from database.pool import RequestConnection
+from database.lending import RequestConnection
 from gateway.endpoints.bearer import Gate
 from gateway.execution.runner import Runner
 from gateway.execution.trusted import ClientDocuments

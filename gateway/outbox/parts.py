@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from database.pool import RequestConnection
+from database.lending import RequestConnection
 from gateway.outbox.worker import Entrypoint
 from gateway.settings import Settings
 

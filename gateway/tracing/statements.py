@@ -13,7 +13,7 @@ from opentelemetry import trace
 from opentelemetry.semconv.attributes import db_attributes
 from opentelemetry.trace import SpanKind, Tracer
 
-from database.pool import RequestConnection
+from database.lending import RequestConnection
 from gateway.tracing.requests import failed
 
 #: Rows of the answer; a statement without an answer, rows changed.

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-import database.pool
+import database.lending
 from database.pool import InstitutionPool, open_pool
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +48,7 @@ async def test_whoever_stops_waiting_leaves_the_turn_to_the_next(empty_database:
 
 
 async def test_who_waits_too_long_is_told(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database.pool, "ACQUIRE_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(database.lending, "ACQUIRE_TIMEOUT_SECONDS", 0.05)
     async with await open_pool(empty_database, max_size=1) as pool:
         shared = InstitutionPool(pool, 1)
         async with shared.acquire():
@@ -102,7 +102,7 @@ async def test_a_closed_pool_lends_nothing(empty_database: str) -> None:
 async def test_a_connection_that_nobody_uses_is_closed_but_for_the_last(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database.pool, "IDLE_CONNECTION_SECONDS", 0.05)
+    monkeypatch.setattr(database.lending, "IDLE_CONNECTION_SECONDS", 0.05)
     async with await open_pool(empty_database, max_size=3) as pool:
         shared = InstitutionPool(pool, 1)
         await asyncio.gather(*(shared.fetchval("SELECT pg_sleep(0.01)") for _ in range(3)))
