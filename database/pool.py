@@ -4,13 +4,14 @@ A URL may name several hosts, `postgresql://user:password@one:5432,two:5432/gate
 is used. Its query may ask for TLS (`?sslmode=verify-full`) and for settings other than those made here.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import asyncpg
 
 from database.lending import ACT_FOR, Lent, Pool, RequestConnection
+from database.together import Question, Together
 
 # For a host that is down: long enough for a failover's answer, short enough to try the next one of several.
 CONNECT_TIMEOUT_SECONDS = 10
@@ -50,12 +51,13 @@ class InstitutionPool:
     transaction pooling, where whom a session acts for would be forgotten: each use is then one transaction.
     """
 
-    __slots__ = ("_for_transactions", "_institution_id", "_pool")
+    __slots__ = ("_for_transactions", "_institution_id", "_pool", "_together")
 
     def __init__(self, pool: asyncpg.Pool, institution_id: int, *, for_transactions: bool = False) -> None:
         self._pool = pool
         self._institution_id = institution_id
         self._for_transactions = for_transactions
+        self._together = Together(self.acquire)
 
     def acquire(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
         """Take a connection that acts for the institution. Raises TimeoutError when none is to be had in time."""
@@ -77,6 +79,10 @@ class InstitutionPool:
         """Return the first row of a statement, None without one."""
         async with self.acquire() as connection:
             return await connection.fetchrow(sql, *arguments)
+
+    async def ask(self, question: Question, parameters: Sequence[object]) -> asyncpg.Record | None:
+        """Return the row that answers a question, None without one: with others who ask it at the same time."""
+        return await self._together.ask(question, parameters)
 
     async def fetchval(self, sql: str, *arguments: object) -> Any:
         """Return the first value of the first row of a statement, None without one."""

@@ -80,11 +80,10 @@ async def payer(call: Call, resident_id: str, name: str, asked: Asked) -> Payer 
 
 
 async def _find(call: Call, number_index: bytes, name_index: bytes, asked: Asked) -> Payer | None:
-    statement = _named_payer(asked)
-    row = await statement.fetch_row(call, number_index, name_index)
-    if row is None:
+    found = await _named_payer(asked).find(call, number_index, name_index)
+    if found is None:
         return None
-    named, failed_before = row[-2], row[-1]
+    payer_id, named, failed_before, payer = found
     if failed_before:
         await lookups.forget(call.pool, call.caller.client_id, number_index)
     if not named:
@@ -95,14 +94,14 @@ async def _find(call: Call, number_index: bytes, name_index: bytes, asked: Asked
             ON CONFLICT (payer_id, institution_id) DO NOTHING
             """,
             call.caller.institution_id,
-            row[0],
+            payer_id,
         )
-    return statement.read(row, call)
+    return payer
 
 
 @composed
-def _named_payer(asked: Asked) -> Statement[Payer]:
-    """Read the payer of a number and a name, and last whether it is named already and whether it was failed before."""
+def _named_payer(asked: Asked) -> Statement[tuple[int, bool, bool, Payer]]:
+    """Read the payer of a number and a name: its row, whether it is named already, whether it was failed before."""
     reading = Reading()
     found = payer_shape(reading, "p", asked)
     client = reading.of_call(client_id, "text")
@@ -128,4 +127,8 @@ def _named_payer(asked: Asked) -> Statement[Payer]:
                     AND f.locked_until > now()
             )
     """
-    return reading.statement(sql, found.read)
+    width = len(found.columns)
+    read_payer = found.read
+    return reading.statement(
+        sql, lambda row, call: (row[0], row[width], row[width + 1], read_payer(row, call)), together=True
+    )

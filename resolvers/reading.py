@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
 
+from database.together import Question
 from resolvers.asking import Asked
 from resolvers.call import Call
 
@@ -102,9 +103,14 @@ class Reading:
         self._aliases += 1
         return f"{prefix}{self._aliases}"
 
-    def statement(self, sql: str, read: Read[Record]) -> "Statement[Record]":
-        """Return the composed statement, and what makes the answer of its row."""
-        return Statement(sql, read, tuple(self._parameters), tuple(self._of_call), tuple(self._given))
+    def statement(self, sql: str, read: Read[Record], *, together: bool = False) -> "Statement[Record]":
+        """Return the composed statement, and what makes the answer of its row.
+
+        `together` is for a statement that only reads, has one row or none, and is asked for often.
+        """
+        of_call, given = tuple(self._of_call), tuple(self._given)
+        question = Question(sql, given, [place for place, _ in of_call]) if together else None
+        return Statement(sql, read, tuple(self._parameters), of_call, given, question)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,8 @@ class Statement(Generic[Record]):
     #: By their places among the parameters.
     of_call: tuple[tuple[int, Callable[[Call], Any]], ...]
     given: tuple[int, ...]
+    #: Of what may be asked together with others of the institution.
+    question: Question | None = None
 
     def parameters(self, call: Call, given: Sequence[object]) -> list[Any]:
         """Return the parameters for one call. Raises what working them out raises: BadInput for a foreign cursor."""
@@ -129,7 +137,12 @@ class Statement(Generic[Record]):
 
     async def fetch_row(self, call: Call, *given: object) -> Row | None:
         """Run it, and return its first row as it is, None without one."""
-        row: Row | None = await call.pool.fetchrow(self.sql, *self.parameters(call, given))
+        parameters = self.parameters(call, given)
+        row: Row | None
+        if self.question is None:
+            row = await call.pool.fetchrow(self.sql, *parameters)
+        else:
+            row = await call.pool.ask(self.question, parameters)
         return row
 
     async def fetch(self, call: Call, *given: object) -> list[Row]:
