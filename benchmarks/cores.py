@@ -32,24 +32,23 @@ def pinned(to: set[int] | None) -> Iterator[None]:
 
 
 @contextmanager
-def first_in_line() -> Iterator[None]:
-    """Let this process run before others of its core, where it may: what it times is not to be its own waiting.
+def in_front(*pids: int) -> Iterator[bool]:
+    """Let these processes, with their children and threads, run before the machine's other programs, where they may.
 
-    What is started meanwhile is one of the others.
+    What a machine does for itself now and then, for some milliseconds, would be told as a server's tail. Yields whether
+    they may.
     """
-    if not hasattr(os, "sched_setscheduler"):
-        yield
-        return
-    before = os.sched_getscheduler(0)
+    threads = [int(task.name) for pid in pids for task in (_PROC / str(pid) / "task").iterdir()] if _PROC.is_dir() else []
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        for thread in threads:
+            os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(1))
     except PermissionError:
-        yield
-        return
+        threads.clear()
     try:
-        yield
+        yield bool(threads)
     finally:
-        os.sched_setscheduler(0, before, os.sched_param(0))
+        for thread in threads:
+            os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
 
 
 def cpu_seconds(pid: int | None) -> float | None:

@@ -4,18 +4,23 @@ On uvloop, one request takes some 25 µs of its core: it is not the bottleneck, 
 """
 
 import asyncio
+import gc
+import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import uvloop
 
-from benchmarks.cores import cpu_seconds, first_in_line
+from benchmarks.cores import cpu_seconds
 
 HOST = "127.0.0.1"
 #: What the connections may still wait for when the time is over.
 DRAIN_SECONDS = 10.0
+#: Of a run's time: to read what processor time was used takes milliseconds, in which nothing is sent.
+SETTLING_SHARE = 0.1
 
 
 class BadAnswer(Exception):
@@ -57,7 +62,10 @@ class _Run:
 
     def __init__(self, load: Load) -> None:
         self.load = load
+        #: While it counts: how many answers, and the seconds of those that were due since `timed_from`.
+        self.answers = 0
         self.taken: list[float] = []
+        self.timed_from = math.inf
         self.next_at = time.perf_counter()
         self.counting = self.over = False
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -65,6 +73,13 @@ class _Run:
     def fail(self, error: Exception) -> None:
         if not self.failed.done():
             self.failed.set_exception(error)
+
+    def answered(self, due: float) -> None:
+        """Count the answer to what was due then."""
+        if self.counting:
+            self.answers += 1
+            if due >= self.timed_from:
+                self.taken.append(time.perf_counter() - due)
 
     def due(self) -> float:
         """Return when the next request is to go out: at an even pace, whatever the answers take."""
@@ -78,7 +93,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, run: _Run) -> None:
         self._run = run
         self._received = bytearray()
-        self._sent_at = 0.0
+        self._due = 0.0
         self._awaiting = False
         self.idle = asyncio.get_running_loop().create_future()
 
@@ -100,14 +115,12 @@ class _Connection(asyncio.Protocol):
         length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
         if len(received) < end + 4 + length:
             return
-        now = time.perf_counter()
         if not head.startswith(b"http/1.1 200") or self._run.load.marker not in received or b'"errors"' in received:
             self._run.fail(BadAnswer(bytes(received[:1000]).decode(errors="replace")))
             return
         received.clear()
         self._awaiting = False
-        if self._run.counting:
-            self._run.taken.append(now - self._sent_at)
+        self._run.answered(self._due)
         self._next()
 
     def _next(self) -> None:
@@ -122,9 +135,9 @@ class _Connection(asyncio.Protocol):
         due = self._run.due()
         asyncio.get_running_loop().call_later(max(0.0, due - time.perf_counter()), self._send, due)
 
-    def _send(self, at: float) -> None:
+    def _send(self, due: float) -> None:
         """Send; the answer is timed from when the request was due."""
-        self._sent_at = at
+        self._due = due
         request = next(self._run.load.requests, None)
         if request is None:
             self._run.fail(UsedUp("no more requests"))
@@ -141,6 +154,7 @@ async def _drive(port: int, load: Load, pid: int | None, postgres_pid: int | Non
         await _wait(run, load.warm_seconds)
         before = cpu_seconds(pid), cpu_seconds(postgres_pid)
         began, run.counting = time.perf_counter(), True
+        run.timed_from = began + SETTLING_SHARE * load.seconds
         await _wait(run, load.seconds)
         elapsed, run.counting, run.over = time.perf_counter() - began, False, True
         after = cpu_seconds(pid), cpu_seconds(postgres_pid)
@@ -155,10 +169,20 @@ async def _drive(port: int, load: Load, pid: int | None, postgres_pid: int | Non
     if not taken:
         raise BadAnswer("no answer in time")
     cpu, postgres = (
-        None if begun is None or ended is None else (ended - begun) / len(taken) * 1e6
+        None if begun is None or ended is None else (ended - begun) / run.answers * 1e6
         for begun, ended in zip(before, after, strict=True)
     )
-    return Measured(len(taken) / elapsed, _percentile(taken, 50), _percentile(taken, 99), cpu, postgres)
+    return Measured(run.answers / elapsed, _percentile(taken, 50), _percentile(taken, 99), cpu, postgres)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Collect no garbage meanwhile: it would be told as a server's tail."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 async def _wait(run: _Run, seconds: float) -> None:
@@ -173,5 +197,5 @@ def _percentile(taken: list[float], percent: int) -> float:
 
 def drive(port: int, load: Load, pid: int | None = None, postgres_pid: int | None = None) -> Measured:
     """Put the load on a server of this machine. `pid`: whose processor time to count. Raises BadAnswer, UsedUp."""
-    with first_in_line(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with _without_collector(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_drive(port, load, pid, postgres_pid))

@@ -4,7 +4,7 @@ A URL may name several hosts, `postgresql://user:password@one:5432,two:5432/gate
 is used. Its query may ask for TLS (`?sslmode=verify-full`) and for settings other than those made here.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -80,9 +80,9 @@ class InstitutionPool:
         async with self.acquire() as connection:
             return await connection.fetchrow(sql, *arguments)
 
-    async def ask(self, question: Question, parameters: Sequence[object]) -> asyncpg.Record | None:
-        """Return the row that answers a question, None without one: with others who ask it at the same time."""
-        return await self._together.ask(question, parameters)
+    def ask(self, question: Question, parameters: Sequence[object]) -> Awaitable[asyncpg.Record | None]:
+        """Return what will be the row that answers a question, None without one; with others who ask it now."""
+        return self._together.ask(question, parameters)
 
     async def fetchval(self, sql: str, *arguments: object) -> Any:
         """Return the first value of the first row of a statement, None without one."""

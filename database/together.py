@@ -1,16 +1,16 @@
 """Requests that ask PostgreSQL the same thing at the same time ask it together.
 
 A statement's way to PostgreSQL and back, and its beginning and end there, take most of the time of a read that finds
-its row by an index. So those that one turn of the event loop brings, and those that meanwhile wait for a connection, become
-one statement: the same, for each row of what they ask for. Alone, a request asks by itself, and nobody waits for others
-to come.
+its row by an index. So those that one turn of the event loop brings, and those that meanwhile wait for a connection,
+become one statement: the same, for each row of what they ask for. Alone, a request asks by itself, and nobody waits for
+others to come.
 """
 
 import asyncio
 import re
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 import asyncpg
 
@@ -53,20 +53,20 @@ class Question:
         )
 
 
-#: Instead of an answer: something that one of them asked for can't be asked, and it is not known whose.
-_ALONE: Final[Any] = object()
-_Asker = asyncio.Future[asyncpg.Record | None]
+_Row: TypeAlias = "asyncpg.Record | None"
+#: Who asks, and all the parameters of the question.
+_Asker = tuple["asyncio.Future[_Row]", Sequence[object]]
 
 
 class _Group:
-    """Those who ask together, until they are asked for."""
+    """Those who ask together; others may join them while it is open."""
 
-    __slots__ = ("askers", "parameters", "question")
+    __slots__ = ("askers", "key", "question")
 
-    def __init__(self, question: Question, parameters: Sequence[object]) -> None:
+    def __init__(self, key: Hashable, question: Question, *askers: _Asker) -> None:
+        self.key = key
         self.question = question
-        self.parameters = parameters
-        self.askers: list[tuple[_Asker, Sequence[object]]] = []
+        self.askers = list(askers)
 
 
 class Together:
@@ -80,66 +80,65 @@ class Together:
         # The event loop itself holds no task.
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def ask(self, question: Question, parameters: Sequence[object]) -> asyncpg.Record | None:
-        """Return the row that answers, None without one. Raises what asking raises."""
+    def ask(self, question: Question, parameters: Sequence[object]) -> "asyncio.Future[_Row]":
+        """Return what will be the row that answers, None without one. Awaiting it raises what asking raises."""
         key = (question, *[parameters[place] for place in question.of_call])
         group = self._open.get(key)
-        loop = asyncio.get_running_loop()
         if group is None or len(group.askers) == MAX_TOGETHER:
-            group = self._open[key] = _Group(question, parameters)
-            task = loop.create_task(self._answer(key, group))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-        asker: _Asker = loop.create_future()
-        group.askers.append((asker, parameters))
-        answer = await asker
-        if answer is not _ALONE:
-            return answer
-        async with self._acquire() as connection:
-            return await connection.fetchrow(question.alone, *parameters)
+            group = self._open[key] = _Group(key, question)
+            self._begin(group)
+        answer: asyncio.Future[_Row] = asyncio.get_running_loop().create_future()
+        group.askers.append((answer, parameters))
+        return answer
 
-    async def _answer(self, key: Hashable, group: _Group) -> None:
+    def _begin(self, group: _Group) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(group))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _answer(self, group: _Group) -> None:
+        is_asking = False
         try:
             async with self._acquire() as connection:
-                self._close(key, group)
-                await _answered(connection, group)
+                self._close(group)
+                is_asking = True
+                # Nothing is asked for those who have gone away in the meantime.
+                askers = [asker for asker in group.askers if not asker[0].done()]
+                rows = await _rows(connection, group.question, [parameters for _, parameters in askers])
+            for (answer, _), row in zip(askers, rows, strict=True):
+                if not answer.done():
+                    answer.set_result(row)
         except Exception as error:
-            for asker, _ in group.askers:
-                if not asker.done():
-                    asker.set_exception(error)
+            self._close(group)
+            if is_asking and len(group.askers) > 1:
+                # What one asks for does not harm the others: each asks by itself, and is told its own error.
+                for asker in group.askers:
+                    self._begin(_Group(None, group.question, asker))
+                return
+            for answer, _ in group.askers:
+                if not answer.done():
+                    answer.set_exception(error)
         except BaseException:
+            self._close(group)
             # Cancelled, and all who ask with it.
-            for asker, _ in group.askers:
-                asker.cancel()
+            for answer, _ in group.askers:
+                answer.cancel()
             raise
-        finally:
-            self._close(key, group)
 
-    def _close(self, key: Hashable, group: _Group) -> None:
-        if self._open.get(key) is group:
-            del self._open[key]
+    def _close(self, group: _Group) -> None:
+        if self._open.get(group.key) is group:
+            del self._open[group.key]
 
 
-async def _answered(connection: asyncpg.Connection, group: _Group) -> None:
-    # Nothing is asked for those who have gone away in the meantime.
-    askers = [(asker, parameters) for asker, parameters in group.askers if not asker.done()]
-    if not askers:
-        return
-    question = group.question
-    answers: list[Any]
-    if len(askers) == 1:
-        answers = [await connection.fetchrow(question.alone, *askers[0][1])]
-    else:
-        shared = list(group.parameters)
+async def _rows(connection: asyncpg.Connection, question: Question, asked: list[Sequence[object]]) -> list[_Row]:
+    """Return the rows that answer, for each who asks."""
+    if len(asked) == 1:
+        return [await connection.fetchrow(question.alone, *asked[0])]
+    rows: list[_Row] = [None] * len(asked)
+    if asked:
+        parameters = list(asked[0])
         for place in question.given:
-            shared[place] = [parameters[place] for _, parameters in askers]
-        answers = [None] * len(askers)
-        try:
-            for row in await connection.fetch(question.together, *shared):
-                answers[row[-1] - 1] = row
-        except (asyncpg.PostgresError, asyncpg.InterfaceError):
-            # What one asks for does not harm the others: each asks by itself, and is told its own error.
-            answers = [_ALONE] * len(askers)
-    for (asker, _), answer in zip(askers, answers, strict=True):
-        if not asker.done():
-            asker.set_result(answer)
+            parameters[place] = [each[place] for each in asked]
+        for row in await connection.fetch(question.together, *parameters):
+            rows[row[-1] - 1] = row
+    return rows

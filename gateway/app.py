@@ -131,6 +131,7 @@ async def _lifespan(app: Gateway, settings: Settings, metrics: Metrics, parts: P
             # What is there now stays for good: the collector need never look at it again.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(COLLECTED_FROM)
             await running.enter_async_context(learning(vault, pool))
             yield
     finally:
@@ -167,6 +168,10 @@ async def _waiting(start: Callable[[], Awaitable[Started]]) -> Started:
 #: A worker that takes the place of a dead one may find PostgreSQL being started again, or failing over.
 START_TIMEOUT_SECONDS = 60.0
 START_PAUSE_SECONDS = 0.25
+
+#: So many objects that may be part of a cycle, more than there were at the last look, before the collector looks again.
+#: Its own 700 are those of some requests under way at once: it would look every third request, and find no cycle.
+COLLECTED_FROM = 10_000
 
 #: What a statement under way may still take when the server is told to end; its own timeout is shorter.
 DRAIN_TIMEOUT_SECONDS = 15.0

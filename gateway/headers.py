@@ -1,5 +1,6 @@
 """The headers that every answer has: nothing here is a page to frame, a script to run, or a thing to keep."""
 
+from collections.abc import Awaitable
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -46,7 +47,7 @@ class StrictHeaders:
             await self._app(scope, receive, send)
             return
 
-        async def completed(message: Message) -> None:
+        def completed(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", ())
                 given = {name.lower() for name, _ in headers}
@@ -54,7 +55,7 @@ class StrictHeaders:
                 if not given.isdisjoint(_STRICT_NAMES):
                     missing = tuple(line for line in STRICT if line[0] not in given)
                 message = {**message, "headers": [*headers, *missing]}
-            await send(message)
+            return send(message)
 
         await self._app(scope, receive, completed)
 

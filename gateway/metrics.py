@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -107,11 +108,11 @@ class MetricsMiddleware:
         # A request whose client went away before an answer began.
         status = "499"
 
-        async def watched(message: Message) -> None:
+        def watched(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, watched)

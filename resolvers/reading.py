@@ -9,7 +9,7 @@ A statement is composed once and kept with what is asked: it knows no call. What
 its business date, is worked out anew each time that the statement runs.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
@@ -135,15 +135,12 @@ class Statement(Generic[Record]):
             parameters[place] = value
         return parameters
 
-    async def fetch_row(self, call: Call, *given: object) -> Row | None:
-        """Run it, and return its first row as it is, None without one."""
+    def row(self, call: Call, *given: object) -> Awaitable[Row | None]:
+        """Run it, and return what will be its first row as it is, None without one."""
         parameters = self.parameters(call, given)
-        row: Row | None
         if self.question is None:
-            row = await call.pool.fetchrow(self.sql, *parameters)
-        else:
-            row = await call.pool.ask(self.question, parameters)
-        return row
+            return call.pool.fetchrow(self.sql, *parameters)
+        return call.pool.ask(self.question, parameters)
 
     async def fetch(self, call: Call, *given: object) -> list[Row]:
         """Run it, and return its rows as they are."""
@@ -151,12 +148,12 @@ class Statement(Generic[Record]):
 
     async def find(self, call: Call, *given: object) -> Record | None:
         """Run it, and return what its first row is read as, None without one."""
-        row = await self.fetch_row(call, *given)
+        row = await self.row(call, *given)
         return None if row is None else self.read(row, call)
 
     async def get(self, call: Call, *given: object) -> Record:
         """Run a statement that always has a row, and return what it is read as."""
-        row = await self.fetch_row(call, *given)
+        row = await self.row(call, *given)
         assert row is not None, "a statement that always has a row"
         return self.read(row, call)
 

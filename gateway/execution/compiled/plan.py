@@ -22,18 +22,18 @@ class Plan:
     async def execute(self, run: Run) -> ExecutionResult:
         """Run the operation once."""
         try:
-            one_by_one = self._serial or len(self._roots) == 1
-            data = await (self._serially(run) if one_by_one else self._together(run))
+            if len(self._roots) == 1:
+                (root,) = self._roots
+                data = {root.planned.key: await _answered(root, run)}
+            else:
+                data = await (self._serially(run) if self._serial else self._together(run))
         except GraphQLError as error:
             run.keep(error, None)
             return ExecutionResult(None, run.errors)
         return ExecutionResult(data, run.errors or None)
 
     async def _serially(self, run: Run) -> dict[str, Any]:
-        data: dict[str, Any] = {}
-        for root in self._roots:
-            data[root.planned.key] = await _answered(root, run)
-        return data
+        return {root.planned.key: await _answered(root, run) for root in self._roots}
 
     async def _together(self, run: Run) -> dict[str, Any]:
         data: dict[str, Any] = {}
