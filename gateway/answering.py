@@ -5,7 +5,7 @@ client: together the second largest part of a small answer's time, after the que
 """
 
 from collections.abc import Awaitable, Generator
-from typing import Any
+from typing import Any, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE, RequestResponseCycle
@@ -83,7 +83,7 @@ class _Sent:
 
 
 #: An iterator that is at its end is all that `await` needs.
-_NOTHING: Any = iter(())
+_NOTHING = cast(Generator[Any, Any, None], iter(()))
 _SENT = _Sent()
 
 
