@@ -1,6 +1,7 @@
 """The headers that every answer has: nothing here is a page to frame, a script to run, or a thing to keep."""
 
 from collections.abc import Awaitable
+from functools import lru_cache
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -61,27 +62,33 @@ class StrictHeaders:
 
 
 class RequestHeaders(Headers):
-    """The headers of a request that is asked for many of them: looked through once, and not for each."""
+    """The headers of a request that is asked for some of them: looked through once, and not for each."""
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(raw=scope["headers"])
-        self._values: dict[str, list[str]] = {}
+        self._values: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:
-            self._values.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+            self._values.setdefault(name, []).append(value)
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the first value of this name, or the default: a header that is not there is no exception."""
-        values = self._values.get(key.lower())
-        return default if values is None else values[0]
+        values = self._values.get(_name(key))
+        return default if values is None else values[0].decode("latin-1")
 
     def __contains__(self, key: object) -> bool:
         """Whether there is a header of this name."""
-        return isinstance(key, str) and key.lower() in self._values
+        return isinstance(key, str) and _name(key) in self._values
 
     def __getitem__(self, key: str) -> str:
         """Return the first value of this name. Raises KeyError."""
-        return self._values[key.lower()][0]
+        return self._values[_name(key)][0].decode("latin-1")
 
     def getlist(self, key: str) -> list[str]:
         """Return every value of this name, in order."""
-        return self._values.get(key.lower(), [])
+        return [value.decode("latin-1") for value in self._values.get(_name(key), ())]
+
+
+@lru_cache(maxsize=256)  # the names that this program asks for, which are fewer
+def _name(key: str) -> bytes:
+    """Return a name as ASGI has it."""
+    return key.lower().encode("latin-1")

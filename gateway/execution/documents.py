@@ -1,6 +1,5 @@
 """Documents: parsed, validated, limited and searched for scopes once, and kept by their hash."""
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -103,19 +102,19 @@ class DocumentStore:
         self._needs_of_field = needs_of_field
         self._hide_suggestions = hide_suggestions
         self._rules = RULES if introspectable else [*RULES, NoSchemaIntrospectionCustomRule]
-        self._documents: OrderedDict[bytes, Document] = OrderedDict()
+        #: By their text, which the parsed document holds as well.
+        self._documents: OrderedDict[str, Document] = OrderedDict()
         self._characters = 0
 
     def load(self, text: str) -> Document:
         """Return a document ready to run. Raises InvalidDocument."""
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-        document = self._documents.get(digest)
+        document = self._documents.get(text)
         if document is not None:
-            self._documents.move_to_end(digest)
+            self._documents.move_to_end(text)
             return document
         document = self._prepare(text)
         if len(text) <= MAX_KEPT_LENGTH:
-            self._documents[digest] = document
+            self._documents[text] = document
             self._characters += document.length
             while len(self._documents) > MAX_DOCUMENTS or self._characters > MAX_KEPT_CHARACTERS:
                 _, oldest = self._documents.popitem(last=False)
