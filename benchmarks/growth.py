@@ -39,7 +39,7 @@ MARK = "make bench-growth"
 WORKLOADS = ("payer", "bills", "quote", "payment")
 AMOUNT = "180.00"
 #: More than one worker answers: requests that cost nothing to make while the clock runs.
-MADE_PER_SECOND = 6000
+MADE_PER_SECOND = 12_000
 #: So many payments are drawn, or all there are: none is drawn twice.
 PAYMENTS_DRAWN = 200_000
 #: A backend tells what it has read when it has nothing to do and has not told for a second.
