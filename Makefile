@@ -84,8 +84,9 @@ bench-lookups: .venv/dev.stamp ## Look-ups in vain: the medians of unknown, misn
 bench-execution: .venv/dev.stamp ## The payer read by graphql-core's executor and by its compiled plan, one core, in process
 	$(BIN)/python -m benchmarks.execution
 
-bench-growth: .venv/dev.stamp ## The same requests at 10,000 payers and at a million (PAYERS=10000000 KEEP=directory), into docs/performance.md
-	$(BIN)/python -m benchmarks.growth --payers 10000 $(or $(PAYERS),1000000) $(if $(KEEP),--keep $(KEEP)) --write docs/performance.md
+bench-growth: .venv/dev.stamp ## The same requests at 10,000 payers and at a million (PAYERS=10000000 KEEP=directory BUFFERS=14GB), into docs/performance.md
+	$(BIN)/python -m benchmarks.growth --payers 10000 $(or $(PAYERS),1000000) $(if $(KEEP),--keep $(KEEP)) \
+		$(if $(BUFFERS),--shared-buffers $(BUFFERS) --huge-pages) --write docs/performance.md
 
 bench-memory: .venv/dev.stamp ## A worker's memory over 100,000 requests of 10,000 different documents, into docs/performance.md
 	$(BIN)/python -m benchmarks.memory --write docs/performance.md

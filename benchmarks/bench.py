@@ -1,11 +1,13 @@
 """One run of the benchmarks: who runs where, and in which order they are measured."""
 
 import argparse
+import os
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from benchmarks.cores import in_front
 from benchmarks.ledger import Ledger
 from benchmarks.load import Load, Measured, drive
 from benchmarks.report import Rounds
@@ -64,6 +66,13 @@ class Bench:
     def plain(self, server: Running, workload: str, rate: float | None = None) -> Callable[[], Measured]:
         """Return a run of the workload as it is."""
         return lambda: self.measure(server, workload, self.workloads.requests(workload, server.dialect()), rate)
+
+    @contextmanager
+    def in_front(self, server: Running) -> Iterator[bool]:
+        """Let a server, PostgreSQL and the load run before the machine's other programs; yield whether they may."""
+        postgres = () if self._postgres_pid is None else (self._postgres_pid,)
+        with in_front(os.getpid(), server.pid, *postgres) as may:
+            yield may
 
     def slice(self) -> None:
         """From here on, make shorter runs in more rounds: of two that differ by little, each soon after the other."""

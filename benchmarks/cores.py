@@ -1,7 +1,8 @@
 """Which core runs what, and what a server's processes have used of it. On Linux; elsewhere nothing is pinned."""
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,19 +37,33 @@ def in_front(*pids: int) -> Iterator[bool]:
     """Let these processes, with their children and threads, run before the machine's other programs, where they may.
 
     What a machine does for itself now and then, for some milliseconds, would be told as a server's tail. Yields whether
-    they may.
+    they may. What they start meanwhile runs before others as well, until it ends.
     """
-    threads = [int(task.name) for pid in pids for task in (_PROC / str(pid) / "task").iterdir()] if _PROC.is_dir() else []
+    before: dict[int, tuple[int, os.sched_param]] = {}
+    is_in_front = hasattr(os, "sched_setscheduler") and _PROC.is_dir()
     try:
-        for thread in threads:
-            os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(1))
+        for thread in _threads(pids) if is_in_front else ():
+            with contextlib.suppress(ProcessLookupError):  # It has ended since we looked.
+                before[thread] = os.sched_getscheduler(thread), os.sched_getparam(thread)
+                os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(1))
     except PermissionError:
-        threads.clear()
+        is_in_front = False
     try:
-        yield bool(threads)
+        yield is_in_front
     finally:
-        for thread in threads:
-            os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
+        for thread, (policy, parameter) in before.items():
+            # It has ended meanwhile, or it may not.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.sched_setscheduler(thread, policy, parameter)
+
+
+def _threads(pids: Iterable[int]) -> Iterator[int]:
+    """Yield the threads of these processes and their children."""
+    parents = _parents()
+    for child in parents:
+        if any(_descends(child, pid, parents) for pid in pids):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # It has ended since we looked.
+                yield from (int(task.name) for task in (_PROC / str(child) / "task").iterdir())
 
 
 def cpu_seconds(pid: int | None) -> float | None:
@@ -58,7 +73,17 @@ def cpu_seconds(pid: int | None) -> float | None:
     """
     if pid is None or not _PROC.is_dir():
         return None
-    parents: dict[int, tuple[int, float]] = {}
+    parents = _parents()
+    ticks = sum(used for child, (_, used) in parents.items() if _descends(child, pid, parents))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+#: Processes, each with its parent and the processor time that it and its ended children have used, in ticks.
+_Processes = dict[int, tuple[int, float]]
+
+
+def _parents() -> _Processes:
+    parents: _Processes = {}
     for entry in _PROC.iterdir():
         if entry.name.isdecimal():
             try:
@@ -68,11 +93,10 @@ def cpu_seconds(pid: int | None) -> float | None:
                 continue  # It has ended between our question and our look.
             # Its own time, and that of children which have ended: of a user and of the system each.
             parents[int(entry.name)] = int(fields[1]), sum(map(int, fields[11:15]))
-    ticks = sum(used for child, (_, used) in parents.items() if _descends(child, pid, parents))
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return parents
 
 
-def _descends(child: int, pid: int, parents: dict[int, tuple[int, float]]) -> bool:
+def _descends(child: int, pid: int, parents: _Processes) -> bool:
     while child != pid:
         if child not in parents:
             return False

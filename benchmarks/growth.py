@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 from benchmarks import servers
 from benchmarks.bench import Bench
 from benchmarks.cores import cores, pinned
+from benchmarks.huge_pages import huge_pages
 from benchmarks.load import Load, Measured, drive
 from benchmarks.population import BILLS_LISTED, MAX_PAYERS, Population, found, populate
 from benchmarks.report import Rounds, table, write
@@ -110,6 +111,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--shared-buffers", default=SETTINGS["shared_buffers"])
+    parser.add_argument("--huge-pages", action="store_true", help="for them, if the machine lets us set some aside")
     parser.add_argument("--keep", type=Path, help="a directory for the databases, which are found there the next time")
     parser.add_argument("--write", type=Path, help="the page to put the tables into")
     options = parser.parse_args()
@@ -123,6 +125,8 @@ def main() -> None:
         pinned(our_core),
         ExitStack() as stack,
     ):
+        if options.huge_pages:
+            stack.enter_context(huge_pages(options.shared_buffers))
         directory = Path(name) if options.keep is None else options.keep
         directory.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
@@ -162,7 +166,8 @@ def main() -> None:
     core = "no core of its own" if server_core is None else "a core of its own, two workers both"
     words += (
         f"{options.connections} connections, {options.rounds} rounds of {options.seconds:g} s; the server had {core}. "
-        f"PostgreSQL: {options.shared_buffers} of shared buffers; the machine has {_memory()}. The load average was "
+        f"PostgreSQL: {options.shared_buffers} of shared buffers, in {'huge' if options.huge_pages else 'small'} pages; "
+        f"the machine has {_memory()}. The load average was "
         f"{os.getloadavg()[0]:.1f} at the end."
     )
     words = textwrap.fill(words, 120)
@@ -194,7 +199,7 @@ def _kept(postgres: str, payers: int, everywhere: set[int] | None) -> tuple[str,
 
 
 async def _warm(url: str) -> None:
-    """Have PostgreSQL read the tables that requests look into, by their indexes, into as many buffers as it has."""
+    """Have PostgreSQL read what requests look into, and write to, into as many buffers as it has."""
     connection = await connect(url)
     try:
         await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off; SET max_parallel_workers = 0")
@@ -213,6 +218,11 @@ _BY_INDEX = (
     "SELECT count(m) FROM (SELECT amount AS m FROM contributions WHERE standing ORDER BY payer_id, insurance) AS c",
     "SELECT count(m) FROM (SELECT amount AS m FROM bills ORDER BY payer_id, id) AS b",
     "SELECT count(m) FROM (SELECT amount AS m FROM bills ORDER BY id) AS b",
+    "SELECT count(*) FROM (SELECT id FROM contributions WHERE bill_id > 0 AND standing ORDER BY bill_id) AS c",
+    # Of the index that keeps a month from being paid twice.
+    "SELECT count(*) FROM contributions WHERE standing AND months && int4range(NULL, NULL)",
+    "SELECT count(*) FROM (SELECT id FROM payments ORDER BY payer_id, institution_id, id) AS p",
+    "SELECT count(*) FROM (SELECT id FROM payments ORDER BY institution_id, bank_reference) AS p",
 )
 
 
