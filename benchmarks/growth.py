@@ -166,7 +166,7 @@ def main() -> None:
     core = "no core of its own" if server_core is None else "a core of its own, two workers both"
     words += (
         f"{options.connections} connections, {options.rounds} rounds of {options.seconds:g} s; the server had {core}. "
-        f"PostgreSQL: {options.shared_buffers} of shared buffers, in {'huge' if options.huge_pages else 'small'} pages; "
+        f"PostgreSQL: {options.shared_buffers} of shared buffers in {'huge' if options.huge_pages else 'small'} pages; "
         f"the machine has {_memory()}. The load average was "
         f"{os.getloadavg()[0]:.1f} at the end."
     )
@@ -219,8 +219,9 @@ _BY_INDEX = (
     "SELECT count(m) FROM (SELECT amount AS m FROM bills ORDER BY payer_id, id) AS b",
     "SELECT count(m) FROM (SELECT amount AS m FROM bills ORDER BY id) AS b",
     "SELECT count(*) FROM (SELECT id FROM contributions WHERE bill_id > 0 AND standing ORDER BY bill_id) AS c",
-    # Of the index that keeps a month from being paid twice.
-    "SELECT count(*) FROM contributions WHERE standing AND months && int4range(NULL, NULL)",
+    # By the index that keeps a month from being paid twice, all of it: October 2019 is in every page, and not in every
+    # row, for which the planner would take another index.
+    "SELECT count(*) FROM contributions WHERE standing AND months && int4range(24237, 24238)",
     "SELECT count(*) FROM (SELECT id FROM payments ORDER BY payer_id, institution_id, id) AS p",
     "SELECT count(*) FROM (SELECT id FROM payments ORDER BY institution_id, bank_reference) AS p",
 )
