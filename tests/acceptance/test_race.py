@@ -8,6 +8,7 @@ import httpx
 from gateway.demo.client import document
 from tests.acceptance.gateway import Server
 from tests.acceptance.operations import submission
+from tests.acceptance.people import SANDBOX, Person
 
 RACERS = 20
 ZHAO = {"residentId": "369999198811240073", "name": "赵强"}
@@ -95,3 +96,29 @@ def test_one_reference_for_many_payables_at_once_is_one_payment(server: Server) 
     assert sum(answer["replayed"] is False for answer in accepted) == 1
     assert len({answer["payment"]["receipt"]["number"] for answer in accepted}) == 1
     assert {a["code"] for a in answers if "payment" not in a} == {"BANK_REFERENCE_REUSED"}
+
+
+def test_a_hundred_look_for_people_at_once_and_each_gets_the_own_person(server: Server) -> None:
+    """The gateway asks for those together who come together; nobody is told of anybody else."""
+    clients = ("icbc-mobile", "abc-counter")
+    text = document("find_payer")
+    expected = {
+        (client_id, person): server.client(client_id).run(text, **person.variables)["payer"]
+        for client_id in clients
+        for person in SANDBOX
+    }
+    assert len({answer["id"] for answer in expected.values()}) == len(expected), "each bank has ids of its own"
+
+    def ask(asked: tuple[str, Person]) -> None:
+        client_id, person = asked
+        with httpx.Client(base_url=server.base_url, timeout=60, trust_env=False) as http:
+            for _ in range(5):
+                response = http.post(
+                    "/graphql",
+                    json={"query": text, "variables": person.variables},
+                    headers={"Authorization": f"Bearer {server.client(client_id).token}"},
+                )
+                assert response.json()["data"]["payer"] == expected[asked]
+
+    with ThreadPoolExecutor(RACERS) as pool:
+        list(pool.map(ask, list(expected) * 9))

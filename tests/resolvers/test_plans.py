@@ -1,5 +1,6 @@
 """No operation reads a table that grows from end to end, row-level security and all."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from database.pool import act_for
 from gateway.demo.client import document
-from tests.desk import LIU, CountingDesk
+from tests.desk import LIU, CountingDesk, Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -132,6 +133,19 @@ async def test_a_read_finds_its_rows_by_an_index(
     assert desk.statements
     for statement in desk.statements:
         await assert_by_index(plans, desk, statement)
+
+
+@pytest.mark.parametrize("text", [document("find_payer"), EVERYTHING], ids=["find_payer", "everything"])
+async def test_people_who_are_looked_for_together_are_each_found_by_an_index(
+    desk: CountingDesk, plans: asyncpg.Connection, text: str
+) -> None:
+    await desk.run(text, **LIU)
+    desk.statements.clear()
+    await asyncio.gather(*(Desk.run(desk, text, **LIU) for _ in range(3)))
+    await asyncio.sleep(0)
+    (statement,) = desk.statements
+    assert "unnest" in statement
+    await assert_by_index(plans, desk, statement)
 
 
 async def test_nodes_of_each_kind_are_found_by_an_index(desk: CountingDesk, plans: asyncpg.Connection) -> None:
