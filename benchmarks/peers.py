@@ -8,11 +8,13 @@ from benchmarks import servers
 from benchmarks.bench import GATEWAY, Bench
 from benchmarks.ledger import Ledger
 from benchmarks.plot import Bars
-from benchmarks.report import workload_table
+from benchmarks.report import Rounds, workload_table
 from benchmarks.servers import Contender, Running
 from benchmarks.workloads import MARKERS, TITLES, WORKLOADS
 
 PEAK_SHARE = 0.7
+#: In each round: one run in five or so meets something that the machine does for itself.
+PACED_RUNS = 3
 NATURAL = "Mercurius JIT, natural resolvers"
 #: Where natural resolvers are those of one statement: nothing hangs on what is written.
 WRITES = ("quote", "payment")
@@ -79,6 +81,8 @@ def paced(bench: Bench, server: Running, peak: float) -> str:
 
 
 def _times(bench: Bench, server: Running, peak: float) -> str:
-    taken = bench.rounds({GATEWAY: bench.plain(server, "payer", PEAK_SHARE * peak)})[GATEWAY]
+    run = bench.plain(server, "payer", PEAK_SHARE * peak)
+    measured = bench.rounds({str(number): run for number in range(PACED_RUNS)})
+    taken = Rounds([each for rounds in measured.values() for each in rounds.runs])
     times = f"{taken.of(lambda run: run.p50):.1f} ms (p50) and {taken.of(lambda run: run.p99):.1f} ms (p99)"
     return f"{times}, {taken.of(lambda run: run.p99 / run.p50):.1f} times p50"
