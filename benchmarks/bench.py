@@ -17,7 +17,7 @@ from benchmarks.workloads import MARKERS, SEED, Workloads
 GATEWAY = "gateway"
 
 #: More than can be asked for with a proof or a signature, each of which is made before the clock starts.
-SIGNED_PER_SECOND = 3000
+SIGNED_PER_SECOND = 6000
 #: Into how many a run is cut where what is sought is less than what a busy machine changes from run to run.
 SLICES = 3
 
