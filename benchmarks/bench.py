@@ -4,7 +4,7 @@ import argparse
 import os
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from benchmarks.cores import in_front
@@ -67,12 +67,10 @@ class Bench:
         """Return a run of the workload as it is."""
         return lambda: self.measure(server, workload, self.workloads.requests(workload, server.dialect()), rate)
 
-    @contextmanager
-    def in_front(self, server: Running) -> Iterator[bool]:
+    def in_front(self, server: Running) -> AbstractContextManager[bool]:
         """Let a server, PostgreSQL and the load run before the machine's other programs; yield whether they may."""
         postgres = () if self._postgres_pid is None else (self._postgres_pid,)
-        with in_front(os.getpid(), server.pid, *postgres) as may:
-            yield may
+        return in_front(os.getpid(), server.pid, *postgres)
 
     def slice(self) -> None:
         """From here on, make shorter runs in more rounds: of two that differ by little, each soon after the other."""

@@ -1,9 +1,8 @@
 """Which core runs what, and what a server's processes have used of it. On Linux; elsewhere nothing is pinned."""
 
-import contextlib
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PINNABLE = hasattr(os, "sched_setaffinity")
@@ -43,7 +42,7 @@ def in_front(*pids: int) -> Iterator[bool]:
     is_in_front = hasattr(os, "sched_setscheduler") and _PROC.is_dir()
     try:
         for thread in _threads(pids) if is_in_front else ():
-            with contextlib.suppress(ProcessLookupError):  # It has ended since we looked.
+            with suppress(ProcessLookupError):  # It has ended since we looked.
                 before[thread] = os.sched_getscheduler(thread), os.sched_getparam(thread)
                 os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(1))
     except PermissionError:
@@ -53,16 +52,16 @@ def in_front(*pids: int) -> Iterator[bool]:
     finally:
         for thread, (policy, parameter) in before.items():
             # It has ended meanwhile, or it may not.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
+            with suppress(ProcessLookupError, PermissionError):
                 os.sched_setscheduler(thread, policy, parameter)
 
 
 def _threads(pids: Iterable[int]) -> Iterator[int]:
     """Yield the threads of these processes and their children."""
-    parents = _parents()
-    for child in parents:
-        if any(_descends(child, pid, parents) for pid in pids):
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # It has ended since we looked.
+    processes = _processes()
+    for child in processes:
+        if any(_descends(child, pid, processes) for pid in pids):
+            with suppress(FileNotFoundError, ProcessLookupError):  # It has ended since we looked.
                 yield from (int(task.name) for task in (_PROC / str(child) / "task").iterdir())
 
 
@@ -73,8 +72,8 @@ def cpu_seconds(pid: int | None) -> float | None:
     """
     if pid is None or not _PROC.is_dir():
         return None
-    parents = _parents()
-    ticks = sum(used for child, (_, used) in parents.items() if _descends(child, pid, parents))
+    processes = _processes()
+    ticks = sum(used for child, (_, used) in processes.items() if _descends(child, pid, processes))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
@@ -82,8 +81,8 @@ def cpu_seconds(pid: int | None) -> float | None:
 _Processes = dict[int, tuple[int, float]]
 
 
-def _parents() -> _Processes:
-    parents: _Processes = {}
+def _processes() -> _Processes:
+    processes: _Processes = {}
     for entry in _PROC.iterdir():
         if entry.name.isdecimal():
             try:
@@ -92,13 +91,13 @@ def _parents() -> _Processes:
             except (FileNotFoundError, ProcessLookupError):
                 continue  # It has ended between our question and our look.
             # Its own time, and that of children which have ended: of a user and of the system each.
-            parents[int(entry.name)] = int(fields[1]), sum(map(int, fields[11:15]))
-    return parents
+            processes[int(entry.name)] = int(fields[1]), sum(map(int, fields[11:15]))
+    return processes
 
 
-def _descends(child: int, pid: int, parents: _Processes) -> bool:
+def _descends(child: int, pid: int, processes: _Processes) -> bool:
     while child != pid:
-        if child not in parents:
+        if child not in processes:
             return False
-        child = parents[child][0]
+        child = processes[child][0]
     return True

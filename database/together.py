@@ -109,7 +109,6 @@ class Together:
                 if not answer.done():
                     answer.set_result(row)
         except Exception as error:
-            self._close(group)
             if is_asking and len(group.askers) > 1:
                 # What one asks for does not harm the others: each asks by itself, and is told its own error.
                 for asker in group.askers:
@@ -119,11 +118,13 @@ class Together:
                 if not answer.done():
                     answer.set_exception(error)
         except BaseException:
-            self._close(group)
             # Cancelled, and all who ask with it.
             for answer, _ in group.askers:
                 answer.cancel()
             raise
+        finally:
+            # Where no connection was to be had: else it was closed before.
+            self._close(group)
 
     def _close(self, group: _Group) -> None:
         if self._open.get(group.key) is group:
