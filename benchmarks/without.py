@@ -19,7 +19,6 @@ from gateway.budgets import Budgets
 from gateway.cli import app
 from gateway.endpoints.signing import Exchange, MessageSigning
 from gateway.execution.cost import OperationCost
-from gateway.execution.documents import Operation
 from gateway.execution.trusted import ClientDocuments
 from gateway.parts import parts_of
 
@@ -29,7 +28,7 @@ NO_LIMITS = ClientLimits()
 class Unlimited(ClientDocuments):
     """Every client is one that nothing was set for."""
 
-    async def limits_of(self, client_id: str) -> ClientLimits:
+    def known_limits(self, client_id: str) -> ClientLimits:
         """Look at nothing."""
         return NO_LIMITS
 
@@ -62,11 +61,11 @@ class Unshed(Admission):
 class Unsigned(MessageSigning):
     """Leaves requests and answers as they are."""
 
-    async def open(self, scope: Scope, headers: Headers, caller: Caller, body: bytes) -> Exchange:
+    def exchange(self, scope: Scope, headers: Headers) -> Exchange:
         """Look at nothing."""
         return Exchange(SignedRequest(scope["method"], self._url, headers))
 
-    async def admit(self, exchange: Exchange, operation: Operation, caller: Caller) -> None:
+    async def admit(self, exchange: Exchange, caller: Caller) -> None:
         """Let it run, and its answer be unsigned."""
 
 

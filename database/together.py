@@ -72,22 +72,27 @@ class _Group:
 class Together:
     """Brings together those who act for the same institution."""
 
-    __slots__ = ("_acquire", "_open", "_under_way")
+    __slots__ = ("_acquire", "_loop", "_open", "_under_way")
 
     def __init__(self, acquire: Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]) -> None:
         self._acquire = acquire
         self._open: dict[Hashable, _Group] = {}
+        #: That of the pool, which has one only: to ask for the loop is a call of the kernel.
+        self._loop: asyncio.AbstractEventLoop | None = None
         # The event loop itself holds no task.
         self._under_way: set[asyncio.Task[None]] = set()
 
     def ask(self, question: Question, parameters: Sequence[object]) -> "asyncio.Future[_Row]":
         """Return what will be the row that answers, None without one. Awaiting it raises what asking raises."""
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
         key = (question, *[parameters[place] for place in question.of_call])
         group = self._open.get(key)
         if group is None or len(group.askers) == MAX_TOGETHER:
             group = self._open[key] = _Group(key, question)
             self._begin(group)
-        answer: asyncio.Future[_Row] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[_Row] = loop.create_future()
         group.askers.append((answer, parameters))
         return answer
 

@@ -4,7 +4,7 @@ uvicorn writes the head of an answer and its body each by itself, and either is 
 client: together the second largest part of a small answer's time, after the question to PostgreSQL.
 """
 
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Generator, Iterable
 from typing import Any, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,15 +12,12 @@ from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, ST
 
 from gateway.headers import STRICT
 
+#: In an exchange's scope: the body of a request that has arrived whole, so that nothing of it is to be waited for.
+BODY = "gateway.body"
 
-def _line(name: bytes, value: bytes) -> bytes:
-    return b"".join((name, b": ", value, b"\r\n"))
+Headers = Iterable[tuple[bytes, bytes]]
 
-
-#: In an exchange's scope: whether all of the request is there already, so that nothing of it is to be waited for.
-ARRIVED = "gateway.arrived"
-
-#: Headers of most answers, which hold nothing of any one of them.
+#: Headers that hold nothing of any one answer.
 _KNOWN = frozenset(
     (
         *STRICT,
@@ -28,8 +25,8 @@ _KNOWN = frozenset(
         (b"content-type", b"application/graphql-response+json; charset=utf-8"),
     )
 )
-#: The lines of such headers, as they come together: which is in a few ways.
-_known_together: dict[tuple[tuple[bytes, bytes], ...], bytes] = {}
+#: Heads of nothing but such headers, by their status too: which come together in a few ways.
+_known_heads: dict[tuple[int, tuple[tuple[bytes, bytes], ...]], bytes] = {}
 #: What says how the answer is sent: uvicorn's to look at.
 _SENDING = frozenset({b"connection", b"transfer-encoding", b"content-length"})
 
@@ -38,7 +35,8 @@ class Answering:
     """Stands between one exchange of uvicorn's and the app, and sends what the app sends.
 
     The head waits for the body. If that is the whole of it, both are written together; anything else, and whatever is
-    not as HTTP has it, goes on to uvicorn as it came.
+    not as HTTP has it, goes on to uvicorn as it came. An app that gives its headers as a tuple has the same for many
+    answers, and leaves it to us to say how long each is.
     """
 
     __slots__ = ("_app", "_cycle", "_start")
@@ -50,7 +48,9 @@ class Answering:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Let the app answer."""
-        scope[ARRIVED] = not self._cycle.more_body
+        cycle = self._cycle
+        if not cycle.more_body and not cycle.disconnected:
+            scope[BODY] = bytes(cycle.body)
         return self._app(scope, receive, self.send)
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -87,9 +87,11 @@ _NOTHING = cast(Generator[Any, Any, None], iter(()))
 _SENT = _Sent()
 
 
-async def _by_uvicorn(cycle: RequestResponseCycle, *messages: Message) -> None:
-    for message in messages:
-        await cycle.send(message)  # type: ignore[arg-type]
+async def _by_uvicorn(cycle: RequestResponseCycle, start: Message, end: Message) -> None:
+    if start.get("headers").__class__ is tuple and not end.get("more_body"):
+        start = {**start, "headers": [*start["headers"], _length(end)]}
+    await cycle.send(start)  # type: ignore[arg-type]
+    await cycle.send(end)  # type: ignore[arg-type]
 
 
 def _whole(start: Message, end: Message, cycle: RequestResponseCycle) -> bytes | None:
@@ -103,37 +105,64 @@ def _whole(start: Message, end: Message, cycle: RequestResponseCycle) -> bytes |
         or cycle.scope["method"] == "HEAD"
     ):
         return None
+    status, headers = start["status"], start.get("headers", [])
     body = end.get("body", b"")
-    length = (b"content-length", str(len(body)).encode())
-    headers = list(start.get("headers", ()))
-    try:
-        place = headers.index(length)
-    except ValueError:
+    if headers.__class__ is tuple:
+        head = _known_heads.get((status, headers)) or _known_head(status, headers)
+        lines: bytes | None = b"content-length: %d\r\n" % len(body)
+    else:
+        head = STATUS_LINE[status]
+        lines = _lines_with_length(list(headers), _length(end))
+    if head is None or lines is None:
         return None
-    before, after = _lines(tuple(headers[:place])), _lines(tuple(headers[place + 1 :]))
-    if before is None or after is None:
-        return None
-    pieces = [STATUS_LINE[start["status"]]]
+    pieces = [head]
     for name, value in cycle.default_headers:
         pieces += name, b": ", value, b"\r\n"
-    pieces += before, _line(*length), after
+    pieces.append(lines)
     if not cycle.keep_alive:
         pieces.append(b"connection: close\r\n")
     pieces += b"\r\n", body
     return b"".join(pieces)
 
 
-def _lines(headers: tuple[tuple[bytes, bytes], ...]) -> bytes | None:
-    """Return these headers as lines; None where one is unusual."""
-    lines = _known_together.get(headers)
-    if lines is not None:
-        return lines
-    written: list[bytes] = []
-    for name, value in headers:
-        if name.lower() in _SENDING or HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
-            return None
-        written.append(_line(name.lower(), value))
-    lines = b"".join(written)
+def _length(end: Message) -> tuple[bytes, bytes]:
+    return b"content-length", b"%d" % len(end.get("body", b""))
+
+
+def _known_head(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> bytes | None:
+    """Return the head of an answer up to what is its own; None where a header is unusual."""
+    lines = _lines(headers)
+    if lines is None:
+        return None
+    head = STATUS_LINE[status] + lines
     if _KNOWN.issuperset(headers):
-        _known_together[headers] = lines
-    return lines
+        _known_heads[status, headers] = head
+    return head
+
+
+def _lines_with_length(headers: list[tuple[bytes, bytes]], length: tuple[bytes, bytes]) -> bytes | None:
+    """Return headers as lines, the body's length in its place; None where that is not it, or one is unusual."""
+    try:
+        place = headers.index(length)
+    except ValueError:
+        return None
+    before, after = _lines(headers[:place]), _lines(headers[place + 1 :])
+    if before is None or after is None:
+        return None
+    return b"".join((before, _line(*length), after))
+
+
+def _lines(headers: Headers) -> bytes | None:
+    lines: list[bytes] = []
+    for header in headers:
+        name, value = header
+        if header not in _KNOWN:
+            name = name.lower()
+            if name in _SENDING or HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+                return None
+        lines.append(_line(name, value))
+    return b"".join(lines)
+
+
+def _line(name: bytes, value: bytes) -> bytes:
+    return b"".join((name, b": ", value, b"\r\n"))

@@ -1,6 +1,6 @@
 """The headers that every answer has: nothing here is a page to frame, a script to run, or a thing to keep."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -42,38 +42,49 @@ class StrictHeaders:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass the request on, and complete the head of its answer."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
 
         def completed(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                headers = message.get("headers", ())
-                given = {name.lower() for name, _ in headers}
-                missing = STRICT
-                if not given.isdisjoint(_STRICT_NAMES):
-                    missing = tuple(line for line in STRICT if line[0] not in given)
-                message = {**message, "headers": [*headers, *missing]}
+                headers = message.get("headers", [])
+                # A tuple is what many answers have (gateway/answering.py): one that is completed stays one.
+                strict = _completed_head(headers) if headers.__class__ is tuple else [*headers, *_missing(headers)]
+                message = {**message, "headers": strict}
             return send(message)
 
-        await self._app(scope, receive, completed)
+        return self._app(scope, receive, completed)
+
+
+def _missing(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the strict headers of which the name is not there."""
+    given = {name.lower() for name, _ in headers}
+    return STRICT if given.isdisjoint(_STRICT_NAMES) else tuple(line for line in STRICT if line[0] not in given)
+
+
+@lru_cache(maxsize=64)  # the endpoints that answer with a tuple have two
+def _completed_head(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[bytes, bytes], ...]:
+    return (*headers, *_missing(headers))
 
 
 class RequestHeaders(Headers):
     """The headers of a request that is asked for some of them: looked through once, and not for each."""
 
     def __init__(self, scope: Scope) -> None:
-        super().__init__(raw=scope["headers"])
-        self._values: dict[bytes, list[bytes]] = {}
-        for name, value in scope["headers"]:
-            self._values.setdefault(name, []).append(value)
+        # What Starlette's own methods read.
+        self._list = raw = scope["headers"]
+        self._values: dict[bytes, bytes] = dict(raw)
+        self._repeats = len(self._values) < len(raw)
+        if self._repeats:
+            # Of a name that is there more than once, the first.
+            self._values = dict(reversed(raw))
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the first value of this name, or the default: a header that is not there is no exception."""
-        values = self._values.get(_name(key))
-        return default if values is None else values[0].decode("latin-1")
+        value = self._values.get(_name(key))
+        return default if value is None else value.decode("latin-1")
 
     def __contains__(self, key: object) -> bool:
         """Whether there is a header of this name."""
@@ -81,11 +92,14 @@ class RequestHeaders(Headers):
 
     def __getitem__(self, key: str) -> str:
         """Return the first value of this name. Raises KeyError."""
-        return self._values[_name(key)][0].decode("latin-1")
+        return self._values[_name(key)].decode("latin-1")
 
     def getlist(self, key: str) -> list[str]:
         """Return every value of this name, in order."""
-        return [value.decode("latin-1") for value in self._values.get(_name(key), ())]
+        if self._repeats:
+            return super().getlist(key)
+        value = self._values.get(_name(key))
+        return [] if value is None else [value.decode("latin-1")]
 
 
 @lru_cache(maxsize=256)  # the names that this program asks for, which are fewer

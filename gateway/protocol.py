@@ -27,15 +27,18 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_deadline: asyncio.TimerHandle | None = None
         #: Nothing more is read then.
         self._refused = False
+        #: Since when nobody has asked for anything, by the loop's clock; None while a request is under way.
+        self._idle_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give a client that has connected the keep-alive limit to begin."""
         super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self._idle_since = self.loop.time()
+        self._look_at_idleness()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection's limits with it."""
-        self._unset_keepalive_if_required()
+        super()._unset_keepalive_if_required()
         self._stop_deadline()
         super().connection_lost(exc)
 
@@ -52,6 +55,31 @@ class LimitedProtocol(HttpToolsProtocol):
             super().data_received(piece)
         if self._in_head and self._head_deadline is None and not self._refused:
             self._head_deadline = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self._refuse, 408)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request, as uvicorn does, but for its timer: one for each answer takes longer than this."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)  # type: ignore[arg-type] # uvicorn types its messages
+        else:
+            self._idle_since = self.loop.time()
+
+    def _look_at_idleness(self) -> None:
+        """End a connection that has been idle for so long; look again when it may have been."""
+        now = self.loop.time()
+        idle_since = now if self._idle_since is None else self._idle_since
+        left = idle_since + self.timeout_keep_alive - now
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self._look_at_idleness)
+        else:
+            self.timeout_keep_alive_handler()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what could not be parsed to its end."""

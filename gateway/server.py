@@ -55,6 +55,8 @@ def run_server(settings: Settings, host: str, port: int, workers: int) -> None:
             host=host,
             port=port,
             workers=workers,
+            # Told, since uvicorn takes an app whose call is no coroutine function for one of ASGI 2.
+            interface="asgi3",
             loop="uvloop",
             http=LimitedProtocol,
             ws="none",

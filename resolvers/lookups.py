@@ -51,12 +51,32 @@ class Lookups:
         self._under_way: dict[tuple[str, bytes], _UnderWay] = {}
         self._held_back = 0
 
-    def turn(self, client_id: str, number: bytes, name: bytes) -> "_Turn":
-        """Let a client try one name for a number at a time: of many at once, each has to be counted first.
+    def begun(self, client_id: str, number: bytes, name: bytes) -> bool:
+        """Begin a look-up, unless the client is trying another name for the number: `begin` waits for that.
 
-        Look-ups of the same name pass together. The arguments are blind indexes.
+        So it tries one name for a number at a time: of many at once, each has to be counted first. Look-ups of the
+        same name pass together. Number and name are blind indexes.
         """
-        return _Turn(self._under_way, (client_id, number), name)
+        under_way = self._under_way.get((client_id, number))
+        if under_way is None:
+            under_way = self._under_way[client_id, number] = _UnderWay(name)
+        elif under_way.name != name:
+            return False
+        under_way.count += 1
+        return True
+
+    async def begin(self, client_id: str, number: bytes, name: bytes) -> None:
+        """Begin a look-up when the client tries no other name for the number."""
+        while not self.begun(client_id, number, name):
+            await self._under_way[client_id, number].wait()
+
+    def end(self, client_id: str, number: bytes) -> None:
+        """End a look-up, and let the next one go on."""
+        under_way = self._under_way[client_id, number]
+        under_way.count -= 1
+        if under_way.count == 0:
+            del self._under_way[client_id, number]
+            under_way.end()
 
     async def failed(self, pool: InstitutionPool, client_id: str, number: bytes) -> float:
         """Count a look-up that found nobody, and return for how many seconds to hold its answer back."""
@@ -112,40 +132,6 @@ class _UnderWay:
         """Let all who wait go on."""
         if self._ended is not None:
             self._ended.set()
-
-
-class _Turn:
-    """One look-up's turn."""
-
-    __slots__ = ("_all", "_key", "_name")
-
-    def __init__(self, under_way: dict[tuple[str, bytes], _UnderWay], key: tuple[str, bytes], name: bytes) -> None:
-        self._all = under_way
-        self._key = key
-        self._name = name
-
-    def begun(self) -> bool:
-        """Begin, unless another name is being tried for the number: `wait` for that."""
-        under_way = self._all.get(self._key)
-        if under_way is None:
-            under_way = self._all[self._key] = _UnderWay(self._name)
-        elif under_way.name != self._name:
-            return False
-        under_way.count += 1
-        return True
-
-    async def wait(self) -> None:
-        """Begin when nobody tries another name for the number."""
-        while not self.begun():
-            await self._all[self._key].wait()
-
-    def end(self) -> None:
-        """Let the next one go on."""
-        under_way = self._all[self._key]
-        under_way.count -= 1
-        if under_way.count == 0:
-            del self._all[self._key]
-            under_way.end()
 
 
 async def forget(pool: InstitutionPool, client_id: str, number: bytes) -> None:

@@ -66,24 +66,24 @@ async def payer(call: Call, resident_id: str, name: str, asked: Asked) -> Payer 
     caller_id = call.caller.client_id
     number_index = call.vault.resident_id_index(resident_id)
     name_index = call.vault.name_index(resident_id, name)
-    turn = call.lookups.turn(caller_id, number_index, name_index)
-    if not turn.begun():
-        await turn.wait()
+    if not call.lookups.begun(caller_id, number_index, name_index):
+        await call.lookups.begin(caller_id, number_index, name_index)
     try:
         found = await _find(call, number_index, name_index, asked)
         delay = 0.0 if found is not None else await call.lookups.failed(call.pool, caller_id, number_index)
     finally:
-        turn.end()
+        call.lookups.end(caller_id, number_index)
     if delay > 0:
         await call.lookups.hold_back(delay)
     return found
 
 
 async def _find(call: Call, number_index: bytes, name_index: bytes, asked: Asked) -> Payer | None:
-    found = await _named_payer(asked).find(call, number_index, name_index)
-    if found is None:
+    statement = _named_payer(asked)
+    row = await statement.row(call, number_index, name_index)
+    if row is None:
         return None
-    payer_id, named, failed_before, payer = found
+    payer_id, named, failed_before, payer = statement.read(row, call)
     if failed_before:
         await lookups.forget(call.pool, call.caller.client_id, number_index)
     if not named:

@@ -52,11 +52,19 @@ def periods_of(
 
 
 def _january(reading: Reading) -> str:
-    return reading.of_call(lambda call: months.first_of_year(call.business_date.year), "integer")
+    return reading.of_call(_first_month, "integer")
+
+
+def _first_month(call: Call) -> int:
+    return months.first_of_year(call.business_date.year)
 
 
 def _next_january(reading: Reading) -> str:
-    return reading.of_call(lambda call: months.last_of_year(call.business_date.year) + 1, "integer")
+    return reading.of_call(_month_after, "integer")
+
+
+def _month_after(call: Call) -> int:
+    return months.last_of_year(call.business_date.year) + 1
 
 
 def months_of_year(reading: Reading) -> str:

@@ -80,13 +80,17 @@ class Reading:
         #: The parameters, with a gap for each that only a call or its run has.
         self._parameters: list[Any] = []
         self._of_call: list[tuple[int, Callable[[Call], Any]]] = []
+        self._placeholders: dict[tuple[Callable[[Call], object], str], str] = {}
         self._given: list[int] = []
         self._aliases = 0
 
     def of_call(self, value: Callable[[Call], object], sql_type: str) -> str:
-        """Return the placeholder of what each call has, such as its institution."""
-        self._of_call.append((len(self._parameters), value))
-        return self.fixed(None, sql_type)
+        """Return the placeholder of what each call has, such as its institution: the same one for the same value."""
+        placeholder = self._placeholders.get((value, sql_type))
+        if placeholder is None:
+            self._of_call.append((len(self._parameters), value))
+            placeholder = self._placeholders[value, sql_type] = self.fixed(None, sql_type)
+        return placeholder
 
     def given(self, sql_type: str) -> str:
         """Return the placeholder of the next value that is given when the statement runs."""

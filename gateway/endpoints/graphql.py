@@ -6,7 +6,7 @@ where one is due, cost, budget. Nothing of an operation has run when any of them
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,11 +21,11 @@ from auth.signatures import RequestSignature
 from auth.tokens import Caller
 from database.pool import DATABASE_AWAY
 from gateway.admission import RETRY_AFTER_SECONDS, Admission, Overloaded
-from gateway.answering import ARRIVED
+from gateway.answering import BODY
 from gateway.budgets import BudgetExceeded, ClientBudgets
 from gateway.endpoints.bearer import Gate, Refused, require_scopes
 from gateway.endpoints.graphql_request import GraphQLRequest, read_request
-from gateway.endpoints.signing import Exchange, MessageSigning
+from gateway.endpoints.signing import Exchange, MessageSigning, moves_money
 from gateway.execution.cost import MAX_OPERATION_COST
 from gateway.execution.documents import InvalidDocument
 from gateway.execution.limits import variables_too_large
@@ -48,7 +48,7 @@ INVALID_DOCUMENT_COST = 10
 RESPONSE_TYPE = "application/graphql-response+json"
 JSON_TYPE = "application/json"
 CONTENT_TYPES = {media_type: f"{media_type}; charset=utf-8" for media_type in (JSON_TYPE, RESPONSE_TYPE)}
-CONTENT_TYPE_LINES = {name: (b"content-type", value.encode()) for name, value in CONTENT_TYPES.items()}
+CONTENT_TYPE_LINES = {name: ((b"content-type", value.encode()),) for name, value in CONTENT_TYPES.items()}
 
 #: A quality of RFC 9110, 12.4.2.
 _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
@@ -109,15 +109,19 @@ class GraphQLEndpoint:
         try:
             if scope["method"] != "POST":
                 raise Refused(405, "Use POST.", {"allow": "POST"})
-            caller = await self._gate.caller_of(scope, headers)
+            # Nearly always the caller is known, the body there, a place free, a budget left, and nothing signed: to ask
+            # for them so is cheaper than to await them.
+            caller = self._gate.known_caller(scope, headers) or await self._gate.caller_of(scope, headers)
             media_type = _media_type(headers.get("content-type", ""), ",".join(headers.getlist("accept")))
-            if scope.get(ARRIVED):
-                body = await _body(headers, receive)
-            else:
+            body = scope.get(BODY)
+            if body is None:
                 body = await self._slow_body(headers, receive)
-            exchange = await self._signing.open(scope, headers, caller, body)
+            elif len(body) > MAX_BODY_BYTES:
+                raise _too_large()
+            exchange = self._signing.exchange(scope, headers)
+            if exchange.has_proof:
+                await self._signing.verify(exchange, headers, caller, body)
             request = read_request(body)
-            # Nearly always there is a place, and a budget left: to ask for them so is cheaper than to await them.
             if not self._admission.entered():
                 await self._admission.wait()
             try:
@@ -145,11 +149,13 @@ class GraphQLEndpoint:
     async def _answer(self, caller: Caller, headers: Headers, exchange: Exchange, request: GraphQLRequest) -> Answer:
         client_id = caller.client_id
         try:
-            limits = await self._documents.limits_of(client_id)
+            limits = self._documents.known_limits(client_id) or await self._documents.limits_of(client_id)
             budget = self._budget if limits.budget is None else limits.budget
             self._budgets.require_any(client_id, budget)
             try:
-                document = await self._documents.find(client_id, limits, request.document)
+                document = self._documents.sent(limits, request.document) or await self._documents.find(
+                    client_id, limits, request.document
+                )
                 operation = document.operation(request.operation_name)
                 fault = variables_too_large(request.variables)
                 if fault is not None:
@@ -162,7 +168,8 @@ class GraphQLEndpoint:
                 await self._budgets.spend(client_id, budget, min(INVALID_DOCUMENT_COST, budget))
                 raise
             require_scopes(operation.needs, caller)
-            await self._signing.admit(exchange, operation, caller)
+            if moves_money(operation):
+                await self._signing.admit(exchange, caller)
             points = operation.cost.points(request.variables)
             # A bucket that is smaller than the operation would never hold enough.
             most = min(MAX_OPERATION_COST, budget or MAX_OPERATION_COST)
@@ -280,10 +287,12 @@ async def _send(
     exchange: Exchange | None = None,
 ) -> None:
     body = orjson.dumps(content)
-    lines = [CONTENT_TYPE_LINES[media_type], (b"content-length", b"%d" % len(body))]
+    #: Of many answers: gateway/answering.py says how long each is.
+    lines: Sequence[tuple[bytes, bytes]] = CONTENT_TYPE_LINES[media_type]
     if exchange is not None and exchange.signs:
         headers = {**headers, **exchange.sign(status, CONTENT_TYPES[media_type], body)}
     if headers:
-        lines += [(name.encode(), value.encode()) for name, value in headers.items()]
+        own = [(name.encode(), value.encode()) for name, value in headers.items()]
+        lines = [*lines, (b"content-length", b"%d" % len(body)), *own]
     await send({"type": "http.response.start", "status": status, "headers": lines})
     await send({"type": "http.response.body", "body": body})

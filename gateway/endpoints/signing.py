@@ -53,6 +53,8 @@ class Exchange:
     """One request, with its signature if it has one, and the key that signs its answer once it moves money."""
 
     request: SignedRequest
+    #: Whether the request has a signature, or a digest of its body: something to verify.
+    has_proof: bool = False
     signature: RequestSignature | None = None
     _answering: ECKey | None = None
 
@@ -82,22 +84,23 @@ class MessageSigning:
         self._client_keys = client_keys
         self._ring = ring
 
-    async def open(self, scope: Scope, headers: Headers, caller: Caller, body: bytes) -> Exchange:
-        """Verify what the request is signed with. Raises Refused: 401, 400 for a digest alone, 503."""
+    def exchange(self, scope: Scope, headers: Headers) -> Exchange:
+        """Begin the exchange of a request: what proof it has is to be verified."""
         # What the Host header says is the sender's word: the URL is ours.
-        query = scope["query_string"].decode("latin-1")
-        request = SignedRequest(scope["method"], f"{self._url}?{query}" if query else self._url, headers)
-        exchange = Exchange(request)
+        query = scope["query_string"]
+        url = f"{self._url}?{query.decode('latin-1')}" if query else self._url
+        has_proof = "signature" in headers or "signature-input" in headers or "content-digest" in headers
+        return Exchange(SignedRequest(scope["method"], url, headers), has_proof)
+
+    async def verify(self, exchange: Exchange, headers: Headers, caller: Caller, body: bytes) -> None:
+        """Verify what the request is signed with. Raises Refused: 401, 400 for a digest alone, 503."""
         if "signature" in headers or "signature-input" in headers:
-            exchange.signature = await self._verified(request, caller, body)
-            return exchange
-        if "content-digest" not in headers:
-            return exchange
+            exchange.signature = await self._verified(exchange.request, caller, body)
+            return
         try:
             verify_digest(headers, body)
         except InvalidSignature as reason:
             raise SignatureRefused(400, "CONTENT_DIGEST_INVALID", f"{reason}.") from None
-        return exchange
 
     async def _verified(self, request: SignedRequest, caller: Caller, body: bytes) -> RequestSignature:
         if len(body) > MAX_SIGNED_BODY_BYTES:
@@ -117,13 +120,11 @@ class MessageSigning:
         except InvalidSignature as reason:
             raise SignatureRefused(401, "SIGNATURE_INVALID", f"{reason}.") from None
 
-    async def admit(self, exchange: Exchange, operation: Operation, caller: Caller) -> None:
-        """Let an operation run: one that moves money is signed where it must be, and its answer will be.
+    async def admit(self, exchange: Exchange, caller: Caller) -> None:
+        """Let an operation that moves money run: it is signed where it must be, and its answer will be.
 
         The key is fetched now, since nothing may fail between the money's move and the answer. Raises Refused.
         """
-        if not moves_money(operation):
-            return
         try:
             signatory = await self._client_keys.of_client(caller.client_id, caller.institution_id)
             keys = await self._ring.keys()

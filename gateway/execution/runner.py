@@ -51,9 +51,8 @@ class Runner:
     async def run(self, operation: Operation, variables: Mapping[str, Any], context: object) -> Answer:
         """Run an operation whose scopes have been checked."""
         document, name, plans = operation.document, operation.name, operation.plans
-        result = await self._compiler.execute(document, name, plans, variables, context)
-        if result is None:
-            result = await self._execute(operation, variables, context)
+        planned = self._compiler.execute(document, name, plans, variables, context)
+        result = await (self._execute(operation, variables, context) if planned is None else planned)
         errors = result.errors or []
         # Variables that can't be read come back as a plain result: nothing ran, and no error has a path.
         if result.data is None and errors and all(error.path is None for error in errors):

@@ -54,18 +54,32 @@ class ClientDocuments:
         self._trusted: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
         self._persisted: OrderedDict[str, OrderedDict[str, str]] = OrderedDict()
 
-    async def limits_of(self, client_id: str) -> ClientLimits:
-        """Return what is set for a client, at most LOOK_UP_AGAIN_SECONDS old."""
+    def known_limits(self, client_id: str) -> ClientLimits | None:
+        """Return what is set for a client, at most LOOK_UP_AGAIN_SECONDS old. None: ask `limits_of`."""
         remembered = self._limits.get(client_id)
-        if remembered is not None and remembered[1] > self._clock():
-            return remembered[0]
+        return remembered[0] if remembered is not None and remembered[1] > self._clock() else None
+
+    async def limits_of(self, client_id: str) -> ClientLimits:
+        """Return what is set for a client, looked up where it is not known."""
+        known = self.known_limits(client_id)
+        if known is not None:
+            return known
         limits = await registered.limits_of(self._pool, client_id)
         self._limits[client_id] = limits, self._clock() + LOOK_UP_AGAIN_SECONDS
         _bound(self._limits, MAX_REMEMBERED)
         return limits
 
+    def sent(self, limits: ClientLimits, named: Named) -> Document | None:
+        """Return the document of a request that sent it as it may, or None: ask `find`. Raises InvalidDocument."""
+        if named.text is None or named.persist or limits.trusted_documents_only:
+            return None
+        return self._store.load(named.text)
+
     async def find(self, client_id: str, limits: ClientLimits, named: Named) -> Document:
         """Return the document. Raises NotTrusted, and InvalidDocument: for an unknown id as well."""
+        sent = self.sent(limits, named)
+        if sent is not None:
+            return sent
         if limits.trusted_documents_only:
             id_ = named.id if named.id is not None else document_id(named.text or "")
             text = await self._trusted_text(client_id, id_)
@@ -74,7 +88,7 @@ class ClientDocuments:
             return self._store.load(text)
         if named.text is not None:
             document = self._store.load(named.text)
-            if named.persist and named.id is not None:
+            if named.id is not None:
                 self._persist(client_id, named.id, named.text)
             return document
         assert named.id is not None

@@ -3,7 +3,8 @@
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -65,6 +66,13 @@ PROBLEM_CODES: Final = frozenset(
 class TracedGate(Gate):
     """Says in the request's span which client calls."""
 
+    def known_caller(self, scope: Scope, headers: Headers) -> Caller | None:
+        """Return the holder of a token that was verified lately, as the gate does."""
+        caller = super().known_caller(scope, headers)
+        if caller is not None:
+            trace.get_current_span().set_attribute(CLIENT, caller.client_id)
+        return caller
+
     async def caller_of(self, scope: Scope, headers: Headers) -> Caller:
         """Return the holder of the request's token, as the gate does."""
         caller = await super().caller_of(scope, headers)
@@ -75,16 +83,27 @@ class TracedGate(Gate):
 class TracedDocuments(ClientDocuments):
     """Says in the request's span why a document was refused."""
 
+    def sent(self, limits: ClientLimits, named: Named) -> Document | None:
+        """Return the document of a request, as the clients' documents do."""
+        with _refusals_told():
+            return super().sent(limits, named)
+
     async def find(self, client_id: str, limits: ClientLimits, named: Named) -> Document:
         """Return the document, as the clients' documents do."""
-        try:
+        with _refusals_told():
             return await super().find(client_id, limits, named)
-        except InvalidDocument as invalid:
-            trace.get_current_span().set_attribute(ERRORS, [invalid.code])
-            raise
-        except NotTrusted:
-            trace.get_current_span().set_attribute(ERRORS, ["DOCUMENT_NOT_TRUSTED"])
-            raise
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    try:
+        yield
+    except InvalidDocument as invalid:
+        trace.get_current_span().set_attribute(ERRORS, [invalid.code])
+        raise
+    except NotTrusted:
+        trace.get_current_span().set_attribute(ERRORS, ["DOCUMENT_NOT_TRUSTED"])
+        raise
 
 
 def traced_runner(tracer: Tracer) -> type[Runner]:

@@ -1,13 +1,14 @@
 """Makes plans of operations, and keeps them with the operation that they belong to."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from graphql import (
     DocumentNode,
     ExecutionResult,
     FragmentDefinitionNode,
+    GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
@@ -75,15 +76,15 @@ class Compiler:
         self._kept_fields = 0
         self._is_incremental = any(schema.get_directive(name) for name in ("defer", "stream"))
 
-    async def execute(
+    def execute(
         self,
         document: DocumentNode,
         name: str | None,
         plans: Plans,
         variables: Mapping[str, Any],
         context: object,
-    ) -> ExecutionResult | None:
-        """Run a validated operation; return None where graphql-core has to. Nothing has run then."""
+    ) -> Awaitable[ExecutionResult] | None:
+        """Return what runs a validated operation when it is awaited; None where graphql-core has to run it."""
         if plans.runs < self._first_runs or self._is_incremental:
             plans.runs += 1
             return None
@@ -92,9 +93,9 @@ class Compiler:
         operation = plans.operation
         values = operation.variables.read(variables)
         if isinstance(values, list):
-            return ExecutionResult(None, values)
+            return _failed(values)
         plan = self._plan(plans, operation, values)
-        return None if plan is None else await plan.execute(Run(values, context))
+        return None if plan is None else plan.execute(Run(values, context))
 
     def _plan(self, plans: Plans, operation: _Operation, values: ReadVariables) -> Plan | None:
         conditions: tuple[object, ...] = ()
@@ -156,3 +157,8 @@ class Compiler:
         )
         shared = PlannedOperation(self._schema, fragments, found)
         return _Operation(shared, variables, condition_variables(found, fragments))
+
+
+async def _failed(errors: list[GraphQLError]) -> ExecutionResult:
+    """Return what is wrong with the variables: nothing runs."""
+    return ExecutionResult(None, errors)

@@ -60,7 +60,10 @@ async def _answered(root: RootField, run: Run) -> Any:
     """Return a root field's answer."""
     try:
         value = root.resolve(run)
-        return root.complete(await value if is_awaitable(value) else value, run)
+        # The first of the two is what is_awaitable finds out more slowly, of nearly all.
+        if value.__class__ is CoroutineType or is_awaitable(value):
+            value = await value
+        return root.complete(value, run)
     except Exception as error:
         return _null(root, error, run)
 

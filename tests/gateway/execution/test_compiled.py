@@ -30,7 +30,8 @@ class Compiled:
         return self._plans.setdefault(text, Plans())
 
     async def run(self, text: str, context: object = None, **variables: Any) -> ExecutionResult | None:
-        return await self._compiler.execute(parse(text), None, self.plans(text), variables, context)
+        planned = self._compiler.execute(parse(text), None, self.plans(text), variables, context)
+        return None if planned is None else await planned
 
     async def reference(self, text: str, **variables: Any) -> ExecutionResult:
         outcome = execute(self.core, parse(text), variable_values=variables, hide_suggestions=True)

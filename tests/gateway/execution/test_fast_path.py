@@ -67,9 +67,9 @@ class Answered:
         self._compiler = Compiler(CORE, max_coercion_errors=10, hide_suggestions=True, first_runs=0)
 
     async def by_plan(self, bill: Any) -> tuple[Any, list[Any]]:
-        result = await self._compiler.execute(self.document, None, self.plans, {}, bill)
-        assert result is not None
-        return _seen(result)
+        planned = self._compiler.execute(self.document, None, self.plans, {}, bill)
+        assert planned is not None
+        return _seen(await planned)
 
     def by_graphql_core(self, bill: Any) -> tuple[Any, list[Any]]:
         result = execute(CORE, self.document, context_value=bill)

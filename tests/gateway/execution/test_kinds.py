@@ -105,10 +105,10 @@ async def test_the_same_kind_is_found(value: object) -> None:
     for field in ("pet", "anyPet"):
         document, plans = parse(f"{{ {field} {{ __typename ... on Pet {{ kind }} }} }}"), Plans()
         compiler = Compiler(CORE, max_coercion_errors=10, hide_suggestions=True, first_runs=0)
-        result = await compiler.execute(document, None, plans, {}, value)
+        planned = compiler.execute(document, None, plans, {}, value)
         expected: Any = await execute(CORE, document, context_value=value)  # type: ignore[misc]
-        assert result is not None
-        assert result.formatted == expected.formatted
+        assert planned is not None
+        assert (await planned).formatted == expected.formatted
 
 
 def test_only_a_class_that_can_say_nothing_more_takes_the_short_way() -> None:

@@ -70,8 +70,8 @@ class Comparison:
         self, document: DocumentNode, plans: Plans, case: Case, seed: int
     ) -> tuple[bytes, list[str]] | None:
         world = World(self._schema, seed)
-        result = await self._compiler.execute(document, None, plans, case.variables, world)
-        return None if result is None else (_bytes(result), world.log)
+        planned = self._compiler.execute(document, None, plans, case.variables, world)
+        return None if planned is None else (_bytes(await planned), world.log)
 
 
 def _bytes(result: ExecutionResult) -> bytes:
