@@ -27,7 +27,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_deadline: asyncio.TimerHandle | None = None
         #: Nothing more is read then.
         self._refused = False
-        #: Since when nobody has asked for anything, by the loop's clock; None while a request is under way.
+        #: Since when nobody has asked for anything, by the loop's clock; None from a request's begin to its answer.
         self._idle_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -57,7 +57,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._head_deadline = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self._refuse, 408)
 
     def _unset_keepalive_if_required(self) -> None:
-        self._idle_since = None
+        # Called for whatever arrives: blank lines are no request, and hold no connection.
+        pass
 
     def on_response_complete(self) -> None:
         """Go on to the next request, as uvicorn does, but for its timer: one for each answer takes longer than this."""
@@ -89,12 +90,15 @@ class LimitedProtocol(HttpToolsProtocol):
         """Begin a head, which has its own time."""
         super().on_message_begin()
         self._in_head = True
+        self._idle_since = None
         self._stop_deadline()
 
     def on_headers_complete(self) -> None:
         """Stop the limits: the head is whole, and what follows is the endpoint's to limit."""
         self._waiting_bytes = 0
         self._in_head = False
+        # The answer to a request before it may have come in the middle of this head.
+        self._idle_since = None
         self._stop_deadline()
         super().on_headers_complete()
 

@@ -113,6 +113,51 @@ async def test_an_answer_in_one_piece_is_written_once() -> None:
     assert last.closed
 
 
+#: Headers that many answers have: how long the body is, is not among them.
+SHARED = ((b"content-type", b"application/json; charset=utf-8"), (b"x-other", b"here"))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("request_", [GET, LAST, OLD, HEAD], ids=["kept", "last", "1.0", "HEAD"])
+@pytest.mark.parametrize("shared", [SHARED, SHARED[:1], SHARED[1:]], ids=["both", "known", "unknown"])
+async def test_a_head_that_many_answers_have_is_told_how_long_each_is(
+    shared: tuple[tuple[bytes, bytes], ...], request_: bytes
+) -> None:
+    head_of_many = {"type": "http.response.start", "status": 200, "headers": shared}
+    for content in (b"{}", b"{}" * 100):
+        ours = b"".join((await answered(LimitedProtocol, [head_of_many, body(content)], request_)).written)
+        own = start(*shared, (b"content-length", str(len(content)).encode()))
+        theirs = b"".join((await answered(HttpToolsProtocol, [own, body(content)], request_)).written)
+        assert lines_and_body(ours) == lines_and_body(theirs)
+
+
+@pytest.mark.anyio
+async def test_a_head_that_many_answers_have_is_chunked_where_the_body_comes_in_pieces() -> None:
+    head_of_many = {"type": "http.response.start", "status": 200, "headers": SHARED}
+    pieces = [body(b"in", more=True), body(b"to")]
+    ours = await answered(LimitedProtocol, [head_of_many, *pieces], GET)
+    theirs = await answered(HttpToolsProtocol, [start(*SHARED), *pieces], GET)
+    assert b"".join(ours.written) == b"".join(theirs.written)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("shared", [((b"x-split", b"a\r\nset-cookie: b"),), ((b"connection", b"close"),)])
+async def test_an_unusual_head_of_many_is_left_to_uvicorn(
+    shared: tuple[tuple[bytes, bytes], ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    head_of_many = {"type": "http.response.start", "status": 200, "headers": shared}
+    ours = await answered(LimitedProtocol, [head_of_many, body(b"{}")], GET)
+    theirs = await answered(HttpToolsProtocol, [start(*shared, (b"content-length", b"2")), body(b"{}")], GET)
+    assert ours.written == theirs.written
+
+
+def lines_and_body(answer: bytes) -> tuple[bytes, list[bytes], bytes]:
+    """Return the status line, the header lines in any order, and the body."""
+    head, _, content = answer.partition(b"\r\n\r\n")
+    status, *lines = head.split(b"\r\n")
+    return status, sorted(lines), content
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     "messages",

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from starlette.datastructures import Headers
 
-from gateway.headers import STRICT, StrictHeaders
+from gateway.headers import STRICT, RequestHeaders, StrictHeaders
 from tests.acceptance.gateway import Server, serving
 
 EVERYWHERE = [
@@ -99,3 +100,16 @@ def test_where_the_world_comes_by_https_it_is_told_to_stay(
     with serving(tmp_path / "server.log", GATEWAY_PUBLIC_URL="https://gateway.example", **settings) as running:
         for path in ("/healthz", "/nowhere", "/graphql"):
             assert running.http.get(path).headers.get_list("Strict-Transport-Security") == ["max-age=31536000"]
+
+
+@pytest.mark.parametrize("name", ["accept", "Accept", "host", "missing"])
+def test_a_requests_headers_are_read_as_starlette_reads_them(name: str) -> None:
+    raw = [(b"accept", b"a"), (b"host", b"\xe9"), (b"accept", b"b")]
+    for given in (raw, raw[:2]):
+        ours, theirs = RequestHeaders({"headers": given}), Headers(raw=given)
+        assert ours.get(name) == theirs.get(name)
+        assert ours.getlist(name) == theirs.getlist(name)
+        assert (name in ours) is (name in theirs)
+        assert ours.items() == theirs.items()
+        if name in theirs:
+            assert ours[name] == theirs[name]

@@ -153,7 +153,26 @@ async def test_what_is_no_http_is_refused(address: tuple[str, int], app: App) ->
     assert not app.asked.is_set()
 
 
-async def test_a_connection_on_which_nothing_comes_is_closed(
-    address: tuple[str, int],
+@pytest.mark.parametrize("nothing", [b"", b"\r\n"], ids=["nothing", "a blank line"])
+async def test_a_connection_on_which_nothing_comes_is_closed(address: tuple[str, int], nothing: bytes) -> None:
+    assert await exchange(address, nothing) == b""
+
+
+async def test_a_connection_is_closed_when_it_is_idle_and_not_while_it_waits(
+    address: tuple[str, int], app: App
 ) -> None:
-    assert await exchange(address) == b""
+    app.may_answer.clear()
+    # Longer than a connection may be idle: it is looked at meanwhile.
+    asyncio.get_running_loop().call_later(1.5, app.may_answer.set)
+    answer = await exchange(address, head(last=False))
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+async def test_a_request_after_a_pause_is_answered_and_has_the_limit_to_itself(address: tuple[str, int]) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    for _ in range(3):
+        await asyncio.sleep(0.6)
+        writer.write(head(last=False))
+        assert b"200 OK" in await reader.readuntil(b"ok")
+    assert await reader.read() == b""
+    writer.close()
